@@ -1,0 +1,48 @@
+"""What every source can do. Decord, PyAV and a folder of frames all pass one conformance suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from ..frames import FrameBatch, VideoInfo
+
+
+class Source(Protocol):
+    """A clip that can be read from the start any number of times, and sampled.
+
+    Start, end and every are applied already: "selected frames" are those that they leave.
+    """
+
+    @property
+    def info(self) -> VideoInfo:
+        """Size, times and tags."""
+        ...
+
+    @property
+    def decoder(self) -> str:
+        """What decodes: decord, pyav or imageio."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Lines that the user should read, such as why PyAV took over, or that the file is truncated."""
+        ...
+
+    def batches(self, size: int) -> Iterator[FrameBatch]:
+        """Every selected frame in presentation order, ``size`` frames a batch, the last one shorter.
+
+        Memory stays bounded however slowly the batches are taken. Closing the iterator frees what it holds.
+
+        Raises:
+            SourceError: no frame can be decoded. A file that breaks off gives the frames before, then ends,
+                and says so in `notes`.
+        """
+        ...
+
+    def sample(self, count: int, size: int) -> Iterator[FrameBatch]:
+        """At most ``count`` selected frames, evenly spread (the middles of equal stretches), in order.
+
+        The same frames, bit for bit, as `batches` gives under these indices.
+        """
+        ...

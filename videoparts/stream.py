@@ -1,0 +1,95 @@
+"""All concurrency of the library: one bounded background thread between two stages, and batching."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Generator, Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def prefetch(items: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
+    """Draw ``items`` in a background thread, at most ``depth`` ahead of the consumer.
+
+    The contract:
+
+    - order is kept, every item comes once;
+    - an exception in ``items`` is raised here, after the items before it;
+    - closing this generator (or leaving its loop) stops the thread after the item it is at, closes ``items`` in
+      that thread, and returns only when the thread has ended;
+    - nothing runs before the first item is asked for.
+
+    Args:
+        items: drawn and closed in the background thread only.
+        depth: items that may wait, at least 1. One more may be in the making.
+
+    Raises:
+        ValueError: ``depth`` is less than 1.
+    """
+    if depth < 1:
+        raise ValueError(f"depth must be at least 1, got {depth}")
+    return _prefetch(items, depth)
+
+
+def _prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
+    waiting: queue.Queue[tuple[T] | None] = queue.Queue(depth)
+    stop = threading.Event()
+    failure: list[BaseException] = []
+
+    def offer(item: tuple[T] | None) -> bool:
+        # A bounded put that never waits for a consumer that has gone.
+        while not stop.is_set():
+            try:
+                waiting.put(item, timeout=0.05)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def draw() -> None:
+        iterator: Iterator[T] = iter(items)
+        try:
+            for item in iterator:
+                if not offer((item,)):
+                    break
+        except BaseException as error:  # handed to the consumer, whatever it is
+            failure.append(error)
+        finally:
+            try:
+                close = getattr(iterator, "close", None)
+                if close is not None:
+                    close()
+            except BaseException as error:
+                failure.append(error)
+            offer(None)
+
+    thread = threading.Thread(target=draw, name="videoparts-prefetch", daemon=True)
+    thread.start()
+    try:
+        while (item := waiting.get()) is not None:
+            yield item[0]
+    finally:
+        stop.set()
+        thread.join()
+    if failure:
+        raise failure[0]
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of ``size`` items in order, the last one shorter.
+
+    >>> list(batched("abcde", 2))
+    [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    if size < 1:
+        raise ValueError(f"size must be at least 1, got {size}")
+    batch: list[T] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
