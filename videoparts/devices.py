@@ -1,0 +1,55 @@
+"""Which device computes, and in which precision."""
+
+from __future__ import annotations
+
+import torch
+
+from .config import Precision
+from .errors import SettingsError
+
+_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device of a name such as ``auto``, ``cpu``, ``cuda`` or ``cuda:1``; ``auto`` takes CUDA where it is.
+
+    Raises:
+        SettingsError: there is no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise SettingsError(f"--device {name}: unknown; take auto, cpu, cuda or cuda:N") from None
+    if device.type not in ("cpu", "cuda"):
+        raise SettingsError(f"--device {name}: not supported; take auto, cpu, cuda or cuda:N")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise SettingsError(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices; take cpu")
+    return device
+
+
+def resolve_precision(name: Precision, device: torch.device) -> torch.dtype:
+    """The type the ViT computes in. Half precision is taken only where the device computes it natively: bf16 that
+    a CPU emulates is slower than fp32, and fp16 on any CPU is 10 to 20 times slower.
+
+    Raises:
+        SettingsError: fp16 is asked for on a CPU.
+    """
+    if name != "auto":
+        if name == "fp16" and device.type == "cpu":
+            raise SettingsError("--precision fp16 is 10 to 20 times slower on a CPU; take auto, bf16 or fp32")
+        return _DTYPES[name]
+    if device.type == "cuda":
+        return torch.float16
+    return torch.bfloat16 if cpu_computes_bf16() else torch.float32
+
+
+def cpu_computes_bf16() -> bool:
+    """Whether this processor has instructions for bf16 products (AVX-512 BF16, AMX or Arm's BF16)."""
+    probe = getattr(torch.cpu, "get_capabilities", None)
+    if probe is not None:
+        found = probe()
+        return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))
+    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # torch before 2.10
+    return bool(probe and probe())

@@ -1,0 +1,78 @@
+"""Where a ViT's patches lie in a frame.
+
+A patch of ``patch`` pixels starts every ``stride`` pixels, so that patch i is centred at ``patch / 2 + i * stride``
+in the resized frame. With a stride below the patch size the centres do not fill the frame as cells of a picture
+would: upsampling must know them, or every boundary shifts towards the middle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from .errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The patches of frames of one size. All numbers are pixels of the resized frame, but for the counts."""
+
+    height: int  # of the resized frame
+    width: int
+    patch: int
+    stride: int
+
+    @property
+    def rows(self) -> int:
+        """h: patches from top to bottom."""
+        return 1 + (self.height - self.patch) // self.stride
+
+    @property
+    def columns(self) -> int:
+        """w: patches from left to right."""
+        return 1 + (self.width - self.patch) // self.stride
+
+    @classmethod
+    def fit(cls, size: tuple[int, int], load_size: int, patch: int, stride: int) -> Grid:
+        """The grid for frames of ``size``, resized to about ``load_size`` on the short side.
+
+        Each side is rounded to the nearest length that patches cover exactly (at most half a stride away), so that
+        no border of the frame is left without a descriptor.
+
+        Raises:
+            SettingsError: ``load_size`` is below one patch, or the stride does not divide the patch size.
+        """
+        if load_size < patch:
+            raise SettingsError(f"--load-size {load_size} is below one patch of {patch} pixels; take at least {patch}")
+        if patch % stride:
+            divisors = ", ".join(str(s) for s in range(1, patch + 1) if patch % s == 0)
+            raise SettingsError(f"--stride {stride} does not divide the patch size {patch}; take one of {divisors}")
+        scale = load_size / min(size)
+
+        def covered(length: int) -> int:
+            steps = max(0, int((length * scale - patch) / stride + 0.5))
+            return patch + steps * stride
+
+        return cls(covered(size[0]), covered(size[1]), patch, stride)
+
+    def row_weights(self, height: int) -> torch.Tensor:
+        """(height, h): bilinear weights that bring one column of patches to ``height`` pixels of the frame."""
+        return _weights(self.rows, self.height, height, self.patch, self.stride)
+
+    def column_weights(self, width: int) -> torch.Tensor:
+        """(width, w): the same from left to right."""
+        return _weights(self.columns, self.width, width, self.patch, self.stride)
+
+
+def _weights(count: int, resized: int, pixels: int, patch: int, stride: int) -> torch.Tensor:
+    centres = (torch.arange(pixels, dtype=torch.float64) + 0.5) * resized / pixels
+    position = ((centres - patch / 2) / stride).clamp(0, count - 1)
+    lower = position.floor().clamp(max=max(count - 2, 0)).long()
+    share = position - lower
+    weights = torch.zeros(pixels, count, dtype=torch.float64)
+    rows = torch.arange(pixels)
+    weights[rows, lower] = 1 - share
+    if count > 1:
+        weights[rows, lower + 1] = share
+    return weights.float()
