@@ -56,18 +56,21 @@ class Grid:
 
         return cls(covered(size[0]), covered(size[1]), patch, stride)
 
-    def row_weights(self, height: int) -> torch.Tensor:
-        """(height, h): bilinear weights that bring one column of patches to ``height`` pixels of the frame."""
-        return _weights(self.rows, self.height, height, self.patch, self.stride)
+    def row_weights(self, height: int, extent: float | None = None) -> torch.Tensor:
+        """(height, h): bilinear weights that bring a column of patches to ``height`` pixels.
 
-    def column_weights(self, width: int) -> torch.Tensor:
+        ``extent`` is how many of those pixels the frame covers, where it is not all of them.
+        """
+        return _weights(self.rows, self.height, height, extent or height, self)
+
+    def column_weights(self, width: int, extent: float | None = None) -> torch.Tensor:
         """(width, w): the same from left to right."""
-        return _weights(self.columns, self.width, width, self.patch, self.stride)
+        return _weights(self.columns, self.width, width, extent or width, self)
 
 
-def _weights(count: int, resized: int, pixels: int, patch: int, stride: int) -> torch.Tensor:
-    centres = (torch.arange(pixels, dtype=torch.float64) + 0.5) * resized / pixels
-    position = ((centres - patch / 2) / stride).clamp(0, count - 1)
+def _weights(count: int, resized: int, pixels: int, extent: float, grid: Grid) -> torch.Tensor:
+    centres = (torch.arange(pixels, dtype=torch.float64) + 0.5) * resized / extent
+    position = ((centres - grid.patch / 2) / grid.stride).clamp(0, count - 1)
     lower = position.floor().clamp(max=max(count - 2, 0)).long()
     share = position - lower
     weights = torch.zeros(pixels, count, dtype=torch.float64)

@@ -65,9 +65,11 @@ def unwrap(checkpoint: object, origin: str) -> Tensors:
             checkpoint = checkpoint[key]
     tensors: Tensors = {}
     if isinstance(checkpoint, Mapping):
-        for name, value in checkpoint.items():
-            if isinstance(name, str) and isinstance(value, torch.Tensor):
-                tensors[re.sub(r"^(module\.|backbone\.|dinov2\.|encoder\.(?=blocks))+", "", name)] = value
+        named = {k: v for k, v in checkpoint.items() if isinstance(k, str) and isinstance(v, torch.Tensor)}
+        # Beside a backbone there are the heads that it was trained with.
+        backbone = {k: v for k, v in named.items() if re.match(r"(module\.)?backbone\.", k)}
+        for name, value in (backbone or named).items():
+            tensors[re.sub(r"^(module\.|backbone\.|dinov2\.|encoder\.(?=blocks))+", "", name)] = value
     if not tensors:
         raise WeightsError(f"{origin}: holds no weights; give the state dictionary of a ViT")
     if "embeddings.cls_token" in tensors:
@@ -84,6 +86,8 @@ _HF_TO_TIMM = (
     (r"^encoder\.layer\.(\d+)\.attention\.output\.dense\.", r"blocks.\1.attn.proj."),
     (r"^encoder\.layer\.(\d+)\.layer_scale([12])\.lambda1$", r"blocks.\1.ls\2.gamma"),
     (r"^encoder\.layer\.(\d+)\.(norm[12]|mlp\.fc[12])\.", r"blocks.\1.\2."),
+    (r"^encoder\.layer\.(\d+)\.mlp\.weights_in\.", r"blocks.\1.mlp.w12."),
+    (r"^encoder\.layer\.(\d+)\.mlp\.weights_out\.", r"blocks.\1.mlp.w3."),
     (r"^layernorm\.", "norm."),
 )
 
@@ -107,7 +111,7 @@ def from_hugging_face(tensors: Tensors) -> Tensors:
                 break
     for (block, kind), thirds in split.items():
         out[f"blocks.{block}.attn.qkv.{kind}"] = torch.cat([thirds[w] for w in ("query", "key", "value")])
-    # timm recognises the naming of DINOv2's authors by its mask token, and then moves register tokens too.
-    if "register_tokens" in out:
+    # timm recognises the naming of DINOv2's authors by its mask token, and then translates what differs from its own.
+    if "register_tokens" in out or any(".mlp.w12." in name for name in out):
         out["mask_token"] = torch.zeros(1)
     return out

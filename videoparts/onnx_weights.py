@@ -63,7 +63,7 @@ def read_graph(path: Path) -> Tensors:
         inputs = [products[name] for name in node.input if products.get(name) in stored]
         if len(biases) == 1 and len(inputs) == 1:
             tensors[biases[0].removesuffix("bias") + "weight"] = tensor(inputs[0]).T.contiguous()
-    width = tensors["backbone.embeddings.cls_token"].shape[-1] if tensors else 0
+    width = len(tensors.get("backbone.layernorm.bias", ()))
     pieces = [
         tensor(name)
         for name, item in stored.items()

@@ -49,8 +49,9 @@ def _prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
         return False
 
     def draw() -> None:
-        iterator: Iterator[T] = iter(items)
+        iterator: Iterator[T] | None = None
         try:
+            iterator = iter(items)
             for item in iterator:
                 if not offer((item,)):
                     break

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +23,7 @@ from .frames import Pixels
 from .grid import Grid
 from .naming import Tensors, timm_name
 from .positions import resample_positions, resampling_of
+from .resize import resize
 from .weights import Weights, find_weights
 
 # What a descriptor never depends on: the head, and the norm after the last block.
@@ -106,7 +109,7 @@ class ViTExtractor:
             raise ValueError(f"pixels must be (N, H, W, 3) uint8, got {tuple(pixels.shape)} {pixels.dtype}")
         frames = torch.as_tensor(pixels).to(self.device)
         grid = self.grid((frames.shape[1], frames.shape[2]))
-        return self.describe(_resize(frames, (grid.height, grid.width)), attention=attention)
+        return self.describe(resize(frames, (grid.height, grid.width), "bicubic"), attention=attention)
 
     @torch.inference_mode()
     def describe(self, images: torch.Tensor, *, attention: bool = False) -> Features:
@@ -208,7 +211,12 @@ def _build(name: str) -> Any:
 
     if not timm.is_model(name.split(".")[0]):
         raise SettingsError(f"this timm, {timm.__version__}, has no model {name!r}; upgrade timm or take another model")
-    model = timm.create_model(name, pretrained=False, num_classes=0)
+    # Random weights that are overwritten a moment later take seconds to draw; DINOv3's class knows no other way.
+    fast = {} if "dinov3" in name else {"weight_init": "skip"}
+    try:
+        model = timm.create_model(name, pretrained=False, num_classes=0, **fast)
+    except (RuntimeError, ValueError) as error:  # of a known model, but an unknown tag
+        raise SettingsError(f"model {name!r}: {error}") from error
     if not all(hasattr(model, part) for part in ("blocks", "patch_embed", "cls_token", "norm_pre")):
         raise SettingsError(f"model {name!r} is not a plain ViT with a [CLS] token; take one of the DINO family")
     return model.eval()
@@ -217,11 +225,16 @@ def _build(name: str) -> Any:
 def _load(model: nn.Module, weights: Weights, name: str) -> None:
     """Load tensors in timm's or the original naming; timm's own filter of the architecture translates."""
     translate = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
+    other = f"{weights.origin}: weights of another architecture than {name}; name the right one with --model"
+    kernel = weights.tensors.get("patch_embed.proj.weight")
+    if kernel is not None and kernel.shape != model.state_dict()["patch_embed.proj.weight"].shape:
+        raise WeightsError(other)  # timm would resample patches of another size without a word
     try:
-        tensors: Tensors = translate(dict(weights.tensors), model) if translate else dict(weights.tensors)
+        with contextlib.redirect_stdout(io.StringIO()):  # timm prints a line for each bias that it drops
+            tensors: Tensors = translate(dict(weights.tensors), model) if translate else dict(weights.tensors)
         missing, unexpected = model.load_state_dict(tensors, strict=False)
-    except (RuntimeError, KeyError, AssertionError) as error:
-        raise WeightsError(f"{weights.origin}: weights of another architecture than {name}; name it with --model") from error
+    except (RuntimeError, LookupError, AssertionError, ValueError) as error:
+        raise WeightsError(other) from error
     wrong = [key for key in (*missing, *unexpected) if not key.startswith(_UNUSED)]
     if wrong:
         raise WeightsError(
@@ -238,17 +251,6 @@ def _fingerprint(model: nn.Module) -> str:
             digest.update(f"{name} {tuple(tensor.shape)}\n".encode())
             digest.update(tensor.detach().float().contiguous().numpy().data)
     return digest.hexdigest()[:16]
-
-
-def _resize(frames: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """(N, H, W, 3) uint8 to (N, 3, *size), antialiased: uint8 on a CPU (fast there), float in 0..1 elsewhere."""
-    images = frames.permute(0, 3, 1, 2)
-    if images.device.type != "cpu":
-        images = images.float() / 255
-    if images.shape[2:] == size:
-        return images
-    resized = F.interpolate(images, size=size, mode="bicubic", align_corners=False, antialias=True)
-    return resized if resized.dtype == torch.uint8 else resized.clamp(0, 1)
 
 
 def _project(attn: Any, x: torch.Tensor, which: int) -> torch.Tensor:

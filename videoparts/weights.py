@@ -11,10 +11,16 @@ The order is fixed; the first that has the model wins:
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
+import socket
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import platformdirs
 import safetensors
@@ -122,7 +128,8 @@ def _save_quietly(tensors: Tensors, path: Path) -> None:
         safetensors.torch.save_file(tensors, partial)
         partial.replace(path)
     except (OSError, safetensors.SafetensorError):
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
 
 
 def _hub_cache(model: str) -> Path | None:
@@ -133,20 +140,57 @@ def _hub_cache(model: str) -> Path | None:
 
 
 def _from_hub(model: str, *, offline: bool) -> Weights:
-    from huggingface_hub import hf_hub_download
-
     path = _hub_cache(model)
     if path is None:
         ways = f"give a file with --weights{_package_hint(model)}"
         if offline:
             raise WeightsError(f"no weights of {model} on this machine, and --offline forbids a download; {ways}")
-        try:
-            path = Path(hf_hub_download(f"timm/{model}", "model.safetensors"))
-        except Exception as error:  # the hub's client raises errors of several libraries
-            raise WeightsError(
-                f"the weights of {model} could not be downloaded ({_first_line(error)}); try again, or {ways}"
-            ) from error
+        path = _download(model, ways)
     return Weights(read_weights(path), f"timm hub, {path}")
+
+
+def _download(model: str, ways: str) -> Path:
+    from huggingface_hub import constants, hf_hub_download
+    from huggingface_hub.utils import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    host = urlsplit(constants.ENDPOINT).hostname or constants.ENDPOINT
+    unreachable = f"the weights of {model} are not on this machine and {host} cannot be reached; {ways}"
+    if not _known_host(host):
+        raise WeightsError(unreachable)
+    try:
+        with _only_errors("huggingface_hub"):
+            return Path(hf_hub_download(f"timm/{model}", "model.safetensors"))
+    except GatedRepoError as error:
+        raise WeightsError(f"the weights of {model} need their owner's permission; log in with: hf auth login") from error
+    except RepositoryNotFoundError as error:
+        raise WeightsError(f"timm's hub has no weights of {model}; {ways}") from error
+    except LocalEntryNotFoundError as error:
+        raise WeightsError(unreachable) from error
+    except Exception as error:  # the hub's client raises errors of several libraries
+        raise WeightsError(f"the weights of {model} could not be downloaded ({_first_line(error)}); {ways}") from error
+
+
+def _known_host(host: str) -> bool:
+    # The hub's client tries for half a minute where there is no network at all; a proxy looks names up itself.
+    if urllib.request.getproxies():
+        return True
+    try:
+        socket.getaddrinfo(host, 443)
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def _only_errors(library: str) -> Iterator[None]:
+    """Keep a library from logging its warnings, such as one for every new attempt at a download."""
+    logger = logging.getLogger(library)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _package_hint(model: str) -> str:

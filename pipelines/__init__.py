@@ -1,0 +1,1 @@
+"""The chains of stages, and the command line: one file a command."""

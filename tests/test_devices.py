@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from videoparts import devices
+from videoparts.devices import cpu_computes_bf16, resolve_device, resolve_precision
+from videoparts.errors import SettingsError
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "native_bf16", "wanted"),
+    [
+        ("auto", CPU, True, torch.bfloat16),
+        ("auto", CPU, False, torch.float32),
+        ("auto", CUDA, False, torch.float16),
+        ("fp32", CPU, True, torch.float32),
+        ("bf16", CPU, False, torch.bfloat16),
+        ("fp32", CUDA, False, torch.float32),
+        ("fp16", CUDA, False, torch.float16),
+        ("bf16", CUDA, False, torch.bfloat16),
+    ],
+)
+def test_precision(
+    name: str, device: torch.device, native_bf16: bool, wanted: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "cpu_computes_bf16", lambda: native_bf16)
+    assert resolve_precision(name, device) == wanted  # type: ignore[arg-type]
+
+
+def test_fp16_is_never_computed_on_a_cpu() -> None:
+    with pytest.raises(SettingsError, match="--precision fp16"):
+        resolve_precision("fp16", CPU)
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        ({"architecture": "x86_64", "avx512_f": True, "avx512_bf16": False, "amx_bf16": False}, False),
+        ({"architecture": "x86_64", "avx512_bf16": True}, True),
+        ({"architecture": "x86_64", "amx_bf16": True}, True),
+        ({"architecture": "aarch64", "neon": True, "bf16": True}, True),
+        ({"architecture": "aarch64", "neon": True}, False),
+    ],
+)
+def test_native_bf16_is_read_from_the_instructions(
+    found: dict[str, object], wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
+    assert cpu_computes_bf16() is wanted
+
+
+def test_native_bf16_is_found_with_an_older_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    for supported in (True, False):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda s=supported: s, raising=False)
+        assert cpu_computes_bf16() is supported
+    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported")
+    assert cpu_computes_bf16() is False
+
+
+def test_auto_takes_cuda_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    for there, wanted in ((True, "cuda"), (False, "cpu")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda t=there: t)
+        assert resolve_device("auto").type == wanted
+    assert resolve_device("cpu") == CPU
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("gpu", "unknown"), ("cuda:x", "unknown"), ("mps", "not supported"), ("cuda:3", "has 2 CUDA")]
+)
+def test_a_device_that_is_not_there_is_named(name: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(SettingsError, match=f"^--device {name}: .*{message}"):
+        resolve_device(name)

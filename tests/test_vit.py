@@ -1,0 +1,328 @@
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import slow_vit
+import timm
+import torch
+import torch.nn.functional as F
+from tiny import DEPTH, HEADS, PATCH, SIDE, TINY, random_tensors, tiny_extractor, tiny_file, tiny_weights
+
+from videoparts import vit
+from videoparts.config import ComputeSettings, ExtractorSettings
+from videoparts.descriptors import log_bin
+from videoparts.devices import cpu_computes_bf16
+from videoparts.errors import SettingsError, WeightsError
+from videoparts.vit import ViTExtractor
+from videoparts.weights import Weights
+
+FAMILIES = list(TINY)
+PRECISIONS = [
+    "fp32",
+    pytest.param("bf16", marks=pytest.mark.skipif(not cpu_computes_bf16(), reason="this CPU has no bf16")),
+]
+
+
+def picture(height: int, width: int, seed: int = 0) -> torch.Tensor:
+    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+def frames(count: int, height: int = 40, width: int = 56) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randint(0, 256, (count, height, width, 3), generator=generator, dtype=torch.uint8)
+
+
+@functools.cache
+def slow(family: str, height: int, width: int, stride: int) -> tuple[list[slow_vit.Block], int]:
+    image = picture(height, width)[0].double().numpy()
+    tensors = tiny_weights(family).tensors
+    return slow_vit.run(tensors, family, image, patch=PATCH, stride=stride, heads=HEADS)
+
+
+# Against the slow ViT
+
+SIZES = [(20, 20, 4), (16, 16, 4), (24, 24, 4), (16, 36, 4), (20, 12, 2), (17, 23, 1)]  # the first is the native one
+
+
+@pytest.mark.parametrize(("height", "width", "stride"), SIZES)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_descriptors_and_attention_are_those_of_the_slow_vit(
+    family: str, height: int, width: int, stride: int
+) -> None:
+    blocks, prefix = slow(family, height, width, stride)
+    for layer in (0, DEPTH // 2, DEPTH - 1):
+        for facet in ("query", "key", "value", "token"):
+            extractor = tiny_extractor(family, layer=layer, facet=facet, stride=stride)
+            features = extractor.describe(picture(height, width), attention=True)
+            grid = features.grid
+            assert (grid.rows, grid.columns) == (1 + (height - PATCH) // stride, 1 + (width - PATCH) // stride)
+
+            wanted = torch.from_numpy(getattr(blocks[layer], facet)[prefix:])
+            found = features.descriptors[0].flatten(0, 1)
+            assert (found - F.normalize(wanted, dim=-1)).abs().max() < 2e-5, (layer, facet)
+
+            assert features.attention is not None
+            looks = torch.from_numpy(blocks[-1].attention[:, 0, prefix:])
+            assert (features.attention[0].flatten(1) - looks).abs().max() < 1e-5
+
+
+def test_the_slow_vit_tells_the_families_apart() -> None:
+    # The test above means nothing if a wrong resampling passes it.
+    positions = tiny_weights("v1").tensors["pos_embed"][0, 1:].double().numpy()
+    offset = slow_vit.positions_with_offset(positions, 9, 4)
+    antialiased = slow_vit.positions_antialiased(positions, 9, 4)
+    assert np.abs(offset - antialiased).max() > 0.1
+    assert np.abs(slow_vit.positions_antialiased(positions, SIDE, SIDE) - positions).max() == 0
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_attention_of_a_head_is_what_the_prefix_leaves_of_one(family: str) -> None:
+    blocks, prefix = slow(family, 16, 36, 4)
+    attention = tiny_extractor(family).describe(picture(16, 36), attention=True).attention
+    assert attention is not None
+    assert attention.shape == (1, HEADS, 4, 9)
+    left = 1 - torch.from_numpy(blocks[-1].attention[:, 0, :prefix].sum(axis=1))
+    sums = attention.sum((2, 3))[0]
+    assert (sums < 1).all()
+    assert (sums - left).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("binned", [False, True])
+@pytest.mark.parametrize("facet", ["key", "token"])
+def test_binned_descriptors_are_binned_before_they_are_scaled(facet: str, binned: bool) -> None:
+    blocks, prefix = slow("v2", 16, 36, 4)
+    raw = torch.from_numpy(getattr(blocks[-1], facet)[prefix:]).reshape(1, 4, 9, -1)
+    wanted = F.normalize(log_bin(raw) if binned else raw, dim=-1)
+    found = tiny_extractor("v2", facet=facet, binned=binned).describe(picture(16, 36)).descriptors
+    assert found.shape == wanted.shape
+    assert (found - wanted).abs().max() < 2e-5
+    assert (found.norm(dim=-1) - 1).abs().max() < 1e-5
+
+
+# Against timm's own forward pass, at the size and stride that it knows
+
+
+def timm_qkv(model: Any, image: torch.Tensor, block: int) -> torch.Tensor:
+    """(t, 3, D) of one block."""
+    caught: list[torch.Tensor] = []
+    handle = model.blocks[block].attn.qkv.register_forward_hook(lambda *a: caught.append(a[2]))
+    mean, std = (torch.tensor(model.default_cfg[k])[:, None, None] for k in ("mean", "std"))
+    with torch.inference_mode():
+        model((image - mean) / std)
+    handle.remove()
+    return caught[0][0].unflatten(1, (3, -1))
+
+
+ARCHITECTURES = ["vit_small_patch16_224.dino", "vit_small_patch14_reg4_dinov2.lvd142m", "vit_small_patch16_dinov3"]
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_real_architectures_agree_with_timm(name: str) -> None:
+    model = vit._build(name)
+    tensors = random_tensors(model)
+    model.load_state_dict(tensors)
+    side = model.patch_embed.img_size[0]
+    image = picture(side, side)
+    wanted = timm_qkv(model, image, 11)[model.num_prefix_tokens :]
+    for which, facet in enumerate(("query", "key", "value")):
+        settings = ExtractorSettings(model=name, facet=facet)  # type: ignore[arg-type]
+        compute = ComputeSettings(device="cpu", precision="fp32")
+        ours = ViTExtractor(settings, compute, weights=Weights(tensors, "random"))
+        found = ours.describe(image).descriptors[0].flatten(0, 1)
+        assert F.cosine_similarity(found, wanted[:, which]).min() > 0.99999, facet
+
+
+def test_real_weights_agree_with_timm(extractor: ViTExtractor, photograph: Any) -> None:
+    from videoparts.weights import find_weights
+
+    model = timm.create_model("vit_small_patch14_dinov2.lvd142m", num_classes=0).eval()
+    tensors = find_weights("vit_small_patch14_dinov2.lvd142m", offline=True).tensors
+    missing, unexpected = model.load_state_dict(tensors, strict=False)
+    assert not unexpected
+    assert all(name.startswith("norm.") for name in missing)
+    image = torch.from_numpy(photograph).permute(2, 0, 1)[None].float() / 255
+    image = F.interpolate(image, size=(518, 518), mode="bilinear")
+    wanted = timm_qkv(model, image, 11)[1:, 1]
+    assert F.cosine_similarity(extractor.describe(image).descriptors[0].flatten(0, 1), wanted).min() > 0.99999
+
+
+# The same whatever the batch, and nearly the same whatever the precision
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_result_does_not_depend_on_the_batch(family: str, precision: str) -> None:
+    extractor = tiny_extractor(family, precision=precision, binned=True, stride=2)
+    pixels = frames(5)
+    together = extractor.extract(pixels, attention=True)
+    assert together.attention is not None
+    for size in (1, 2):
+        for i in range(0, 5, size):
+            part = extractor.extract(pixels[i : i + size], attention=True)
+            assert part.attention is not None
+            assert torch.equal(part.descriptors, together.descriptors[i : i + size])
+            assert torch.equal(part.attention, together.attention[i : i + size])
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_the_result_does_not_depend_on_the_batch_with_real_weights(precision: Any, photograph: Any) -> None:
+    settings = ExtractorSettings(load_size=112)
+    extractor = ViTExtractor(settings, ComputeSettings(device="cpu", precision=precision, offline=True))
+    pixels = torch.from_numpy(np.stack([np.roll(photograph, 40 * i, axis=1) for i in range(3)]))
+    together = extractor.extract(pixels).descriptors
+    for i in range(3):
+        assert torch.equal(extractor.extract(pixels[i : i + 1]).descriptors[0], together[i])
+
+
+@pytest.mark.skipif(not cpu_computes_bf16(), reason="slow where it is emulated")
+def test_bf16_is_close_to_fp32(extractor: ViTExtractor, photograph: Any) -> None:
+    half = ViTExtractor(ExtractorSettings(), ComputeSettings(device="cpu", precision="bf16", offline=True))
+    assert half.dtype == torch.bfloat16
+    assert half.identity == extractor.identity
+    pixels = torch.from_numpy(photograph)[None]
+    ours, exact = half.extract(pixels, attention=True), extractor.extract(pixels, attention=True)
+    cosines = F.cosine_similarity(ours.descriptors, exact.descriptors, dim=-1)
+    assert cosines.mean() > 0.995
+    assert cosines.min() > 0.99
+    assert not torch.equal(ours.descriptors, exact.descriptors)
+    assert ours.descriptors.dtype == torch.float32
+    assert ours.attention is not None
+    assert exact.attention is not None
+    assert F.cosine_similarity(ours.attention.flatten(2), exact.attention.flatten(2), dim=-1).min() > 0.99
+
+
+def test_uint8_and_float_give_the_same() -> None:
+    extractor = tiny_extractor("v1")
+    image = frames(1, 24, 32).permute(0, 3, 1, 2)
+    as_float = extractor.describe(image.float() / 255).descriptors
+    assert (extractor.describe(image).descriptors - as_float).abs().max() < 1e-6
+
+
+def test_frames_are_resized_to_the_load_size() -> None:
+    extractor = tiny_extractor("v1", load_size=24, stride=2)
+    features = extractor.extract(frames(2, 48, 96))
+    assert (features.grid.height, features.grid.width) == (24, 48)
+    assert features.descriptors.shape[:3] == (2, 11, 23)
+    assert features.attention is None
+
+
+@pytest.mark.parametrize("wrong", [frames(1)[0], frames(1).float(), frames(1).permute(0, 3, 1, 2)])
+def test_extract_refuses_what_is_not_frames(wrong: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match="must be .N, H, W, 3. uint8"):
+        tiny_extractor("v1").extract(wrong)
+
+
+# No more than needed
+
+
+@pytest.fixture
+def called() -> Iterator[list[str]]:
+    """Names of the modules of blocks that ran, such as ``2.mlp``; filled by `count_calls`."""
+    yield []
+
+
+def count_calls(extractor: ViTExtractor, called: list[str]) -> None:
+    for i, block in enumerate(extractor._blocks):
+        for name in ("attn", "attn.qkv", "attn.proj", "mlp"):
+            module = block.get_submodule(name)
+            module.register_forward_hook(lambda *_, label=f"{i}.{name}": called.append(label))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    ("facet", "layer", "attention", "whole_blocks"),
+    [
+        ("key", 0, False, 0),
+        ("key", 2, False, 2),
+        ("key", DEPTH - 1, False, DEPTH - 1),
+        ("token", 2, False, 3),
+        ("token", DEPTH - 1, False, DEPTH),
+        ("key", 1, True, DEPTH - 1),
+        ("key", DEPTH - 1, True, DEPTH - 1),
+        ("token", 1, True, DEPTH - 1),
+    ],
+)
+def test_no_block_runs_in_vain(
+    family: str, facet: str, layer: int, attention: bool, whole_blocks: int, called: list[str]
+) -> None:
+    extractor = tiny_extractor(family, facet=facet, layer=layer)
+    count_calls(extractor, called)
+    extractor.describe(picture(20, 20), attention=attention)
+    assert called == [f"{i}.{n}" for i in range(whole_blocks) for n in ("attn.qkv", "attn.proj", "attn", "mlp")]
+
+
+# What it says of itself, and what it refuses
+
+
+def test_identity_holds_all_that_a_descriptor_depends_on() -> None:
+    base = tiny_extractor("v2").identity
+    assert base.layer == DEPTH - 1
+    assert base.stride == PATCH
+    assert base == tiny_extractor("v2", layer=DEPTH - 1, stride=PATCH).identity
+    others = [
+        tiny_extractor("v1").identity,
+        tiny_extractor("v2", seed=1).identity,
+        tiny_extractor("v2", layer=0).identity,
+        tiny_extractor("v2", facet="query").identity,
+        tiny_extractor("v2", stride=2).identity,
+        tiny_extractor("v2", load_size=28).identity,
+        tiny_extractor("v2", binned=True).identity,
+    ]
+    assert len({base, *others}) == 1 + len(others)
+
+
+def test_fingerprint_does_not_see_what_descriptors_do_not_depend_on() -> None:
+    weights = tiny_weights("v2")
+    changed = dict(weights.tensors)
+    changed["norm.weight"] = changed["norm.weight"] + 1
+    changed["head.weight"] = torch.ones(3, 48)
+    changed["mask_token"] = torch.zeros(1, 48)
+    settings = ExtractorSettings(model=TINY["v2"], load_size=32)
+    other = ViTExtractor(settings, ComputeSettings(device="cpu"), weights=Weights(changed, "changed"))
+    assert other.identity == tiny_extractor("v2").identity
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (ExtractorSettings(model=TINY["v1"], layer=DEPTH), f"has blocks 0 to {DEPTH - 1}"),
+        (ExtractorSettings(model=TINY["v1"], layer=-DEPTH - 1), f"has blocks 0 to {DEPTH - 1}"),
+        (ExtractorSettings(model=TINY["v1"], stride=3), "take one of 1, 2, 4"),
+        (ExtractorSettings(model=TINY["v1"], load_size=3), "at least 4"),
+        (ExtractorSettings(model="dinov2_vits15"), "dinov2_vits14"),
+        (ExtractorSettings(model="vit_huge_patch99_dino"), "no model"),
+        (ExtractorSettings(model="vit_small_patch14_dinov2.nonsense"), "nonsense"),
+    ],
+)
+def test_wrong_settings_are_named(settings: ExtractorSettings, message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as caught:
+        ViTExtractor(settings, ComputeSettings(device="cpu"), weights=tiny_weights("v1"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("given", "wanted"), [("v1", "v2"), ("v2", "v1"), ("v2", "v2reg"), ("v2", "v3"), ("v3", "v2")])
+def test_weights_of_another_family_are_refused(given: str, wanted: str, tmp_path: Path) -> None:
+    compute = ComputeSettings(weights=tiny_file(tmp_path, given), device="cpu")
+    with pytest.raises(WeightsError, match="--model") as caught:
+        ViTExtractor(ExtractorSettings(model=TINY[wanted]), compute)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("model", ["dino_vits8", "dino_vitb16"])
+def test_weights_of_another_size_are_refused(model: str) -> None:
+    # Of patches of 16 pixels where 8 are wanted, timm would make patches of 8 in silence.
+    tensors = vit._build("vit_small_patch16_224.dino").state_dict()
+    with pytest.raises(WeightsError, match="another architecture"):
+        ViTExtractor(ExtractorSettings(model=model), weights=Weights(tensors, "dino_vits16.pth"))
+
+
+def test_weights_that_lack_a_tensor_are_refused() -> None:
+    tensors = dict(tiny_weights("v1").tensors)
+    del tensors["blocks.1.attn.qkv.bias"]
+    with pytest.raises(WeightsError, match=r"blocks\.1\.attn\.qkv\.bias"):
+        ViTExtractor(ExtractorSettings(model=TINY["v1"]), weights=Weights(tensors, "some.pth"))

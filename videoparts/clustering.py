@@ -1,0 +1,112 @@
+"""Spherical k-means, and how many clusters to take. The only file that knows faiss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import DependencyError, FitError
+
+Floats = npt.NDArray[np.float32]
+
+_ITERATIONS = 30
+_REDO = 3  # k-means keeps the best of so many starts
+_MOST_CLUSTERS = 15  # the elbow of the paper's authors looks no further
+_ELBOW_SAMPLE = 6000  # descriptors that are enough to see where the elbow is
+
+
+def kmeans(descriptors: Floats, k: int, seed: int = 0, *, redo: int = _REDO) -> Floats:
+    """Spherical k-means: centroids of unit length that keep the sum of cosines to the nearest one largest.
+
+    The same descriptors and seed give the same centroids.
+
+    Args:
+        descriptors: (n, D) float32, unit length, n at least k.
+        k: clusters.
+        seed: of the starting points.
+        redo: starts, of which the best is kept.
+
+    Returns:
+        (k, D) float32, unit length.
+
+    Raises:
+        FitError: fewer descriptors than clusters.
+        DependencyError: faiss is not installed.
+    """
+    faiss = _faiss()
+    n, d = descriptors.shape
+    if n < k:
+        raise FitError(f"{n} descriptors cannot make {k} clusters; sample more frames (--frames) or ask for fewer parts")
+    algorithm = faiss.Kmeans(
+        d,
+        k,
+        niter=_ITERATIONS,
+        nredo=redo,
+        spherical=True,
+        seed=seed,
+        min_points_per_centroid=1,  # faiss would warn on the terminal below 39, which is its habit, not a limit
+        max_points_per_centroid=n,  # faiss would cluster a sample of its own drawing
+        gpu=hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0,
+    )
+    algorithm.train(np.ascontiguousarray(descriptors, dtype=np.float32))
+    return np.asarray(algorithm.centroids, dtype=np.float32).reshape(k, d)
+
+
+def assign(descriptors: Floats, centroids: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
+    """The nearest centroid of each descriptor, (n,), and the cosine to it, (n,)."""
+    cosines = descriptors @ centroids.T
+    nearest = cosines.argmax(axis=1)
+    return nearest, np.take_along_axis(cosines, nearest[:, None], axis=1)[:, 0]
+
+
+def kmeans_elbow(descriptors: Floats, elbow: float, seed: int = 0) -> Floats:
+    """Cluster with growing k until that pays no more (paper, section 4: the elbow rule).
+
+    Stops at the first k whose mean squared distance is more than ``elbow`` times that of k - 1, and keeps that k, as
+    the paper's authors do.
+
+    Args:
+        descriptors: (n, D) float32, unit length.
+        elbow: 0..1; nearer to 1 gives more clusters.
+        seed: of the starting points.
+
+    Returns:
+        (k, D) float32, k at most 15.
+
+    Raises:
+        FitError: no descriptors.
+        DependencyError: faiss is not installed.
+    """
+    sample = descriptors[:: max(1, len(descriptors) // _ELBOW_SAMPLE)]
+    k, distance = 1, _mean_distance(sample, kmeans(sample, 1, seed, redo=1))
+    while k < min(_MOST_CLUSTERS, len(sample)):
+        k, last = k + 1, distance
+        distance = _mean_distance(sample, kmeans(sample, k, seed, redo=1))
+        if distance > elbow * last:
+            break
+    return kmeans(descriptors, k, seed)
+
+
+def _mean_distance(descriptors: Floats, centroids: Floats) -> float:
+    # |a - b|^2 = 2 - 2 cos for unit vectors
+    return float(2 - 2 * assign(descriptors, centroids)[1].mean(dtype=np.float64))
+
+
+def faiss_version() -> str | None:
+    """The version of faiss, None where it is not installed."""
+    try:
+        return str(_faiss().__version__)
+    except DependencyError:
+        return None
+
+
+def _faiss() -> Any:
+    try:
+        import faiss
+    except ImportError as error:
+        raise DependencyError(
+            "clustering needs faiss; install one of: pip install 'videoparts[cpu]' or pip install 'videoparts[gpu]'"
+        ) from error
+    return faiss

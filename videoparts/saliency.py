@@ -1,0 +1,43 @@
+"""Where the object may be, from where the [CLS] token looks (paper, section 4: saliency maps)."""
+
+from __future__ import annotations
+
+import torch
+
+_MOST = 10.0  # attention above so many times the frame's mean counts no more: single patches attract far more
+_AGREE = 0.5  # heads whose share in the common component is below this part of the largest are left out
+
+
+def object_heads(attention: torch.Tensor) -> list[int]:
+    """The attention heads that look at the object, chosen from the data; works for every model.
+
+    Most heads of a DINO ViT's last block look at the object, a few at the background, and which is which differs from
+    model to model. Heads that look at the same things have maps that correlate: the leading eigenvector of the
+    correlation between the maps of all heads is what they have in common. A head with a small share in it, or one
+    of the opposite sign, looks elsewhere.
+
+    Args:
+        attention: (N, heads, h, w), each head's [CLS] attention in some frames.
+
+    Returns:
+        Indices of heads, at least one, ascending.
+    """
+    maps = _relative(attention).flatten(2)
+    maps = maps - maps.mean(2, keepdim=True)
+    maps = maps / maps.norm(dim=2, keepdim=True).clamp_min(1e-12)
+    correlation = torch.einsum("nhp,ngp->hg", maps, maps) / len(maps)
+    share = torch.linalg.eigh(correlation.double().cpu())[1][:, -1]
+    share = share * (1 if share.sum() >= 0 else -1)
+    return (share >= _AGREE * share.max()).nonzero()[:, 0].tolist()
+
+
+def saliency(attention: torch.Tensor, heads: list[int]) -> torch.Tensor:
+    """The mean attention of some heads, scaled to 0..1 in each frame: (N, heads, h, w) to (N, h, w)."""
+    mean = attention[:, heads].mean(1)
+    low, high = mean.amin((1, 2), keepdim=True), mean.amax((1, 2), keepdim=True)
+    return (mean - low) / (high - low).clamp_min(1e-12)
+
+
+def _relative(attention: torch.Tensor) -> torch.Tensor:
+    """Attention over its mean in the frame, clipped."""
+    return (attention / attention.mean((2, 3), keepdim=True).clamp_min(1e-12)).clamp(max=_MOST)

@@ -1,0 +1,189 @@
+"""Decord as a source. It works in another process, because it can hang and knows no bound to its memory."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Generator, Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DecoderHangError, SourceError
+from ..frames import Pixels, VideoInfo
+from .decord_worker import HEADER
+from .index import VideoIndex
+from .reading import VideoFile
+
+WORKER = (sys.executable, "-m", "videoparts.sources.decord_worker")
+"""The command of the worker. Tests put another in its place."""
+
+# Bytes by which the worker may grow while it decodes ahead, and bytes of frames asked for at once.
+_MARGIN = 192 << 20
+_REQUEST = 64 << 20
+# A seek costs decord two restarts of its threads.
+_WORTH_A_SEEK = 16
+_SLICE = 0.5
+
+
+def unavailable() -> str | None:
+    """Why decord cannot be used on this machine; None if it can."""
+    if os.name != "posix":
+        return "its memory can only be bounded on Linux and macOS"
+    if find_spec("decord") is None:
+        return "it is not installed"
+    return None
+
+
+class DecordWorker:
+    """A child process that decodes one file with decord. Stopped (SIGSTOP) whenever it is not asked for frames.
+
+    Args:
+        path: the video.
+        timeout: seconds without any answer after which the worker counts as hung.
+    """
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        root = str(Path(__file__).parents[2])
+        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+        self._path, self._timeout = path, timeout
+        self._child = subprocess.Popen(
+            WORKER,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            # The fixed threshold makes freed frames go back to the system at once.
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "MALLOC_MMAP_THRESHOLD_": "1048576"},
+        )
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        self._commands, self._answers = self._child.stdin, self._child.stdout
+        self._size = (0, 0)
+        with contextlib.suppress(ImportError, AttributeError, OSError):
+            import fcntl
+
+            fcntl.fcntl(self._answers, fcntl.F_SETPIPE_SZ, 1 << 20)
+        self._command({"open": str(path.absolute()), "margin": _MARGIN, "patience": 2 * timeout + 5})
+
+    def opened(self) -> tuple[int, int, int]:
+        """Frames, height, width, as decord sees them. Waits until the file is open.
+
+        Raises:
+            SourceError: decord cannot open it.
+            DecoderHangError: it does not answer.
+        """
+        facts = json.loads(bytes(self._answer(b"O")))
+        self._size = (facts["height"], facts["width"])
+        self._pause()
+        return facts["frames"], *self._size
+
+    def frames(self, positions: Sequence[int], key: int, seek: bool) -> Iterator[Pixels]:
+        """Frames at increasing positions, each (H, W, 3) uint8; from key frame ``key`` on if ``seek``.
+
+        Raises:
+            SourceError, DecoderHangError: as above.
+        """
+        self._child.send_signal(signal.SIGCONT)
+        self._command({"frames": list(positions), "key": key, "seek": seek})
+        answers = [self._answer(b"F") for _ in positions]
+        self._pause()
+        for answer in answers:
+            yield np.frombuffer(answer, np.uint8).reshape(*self._size, 3)
+
+    def close(self) -> None:
+        """End the process. Returns when it has ended."""
+        self._child.kill()
+        self._child.wait()
+        with contextlib.suppress(OSError):
+            self._commands.close()
+        self._answers.close()
+
+    def _pause(self) -> None:
+        self._child.send_signal(signal.SIGSTOP)
+
+    def _command(self, command: dict[str, object]) -> None:
+        # A worker that has ended is found out when its answer is read.
+        with contextlib.suppress(BrokenPipeError):
+            self._commands.write(json.dumps(command).encode() + b"\n")
+            self._commands.flush()
+
+    def _answer(self, wanted: bytes) -> bytearray:
+        letter, length = HEADER.unpack(bytes(self._read(HEADER.size)))
+        body = self._read(length)
+        if letter != wanted:
+            # Decord's messages begin with a time and a line of its source.
+            why = re.sub(r"^\[[\d:]+\] \S+:\d+: ", "", body.decode(errors="replace"))
+            raise SourceError(f"{self._path}: decord failed ({why}); try --decoder pyav")
+        return body
+
+    def _read(self, length: int) -> bytearray:
+        body = bytearray(length)
+        view, got = memoryview(body), 0
+        while got < length:
+            self._wait()
+            read = os.readv(self._answers.fileno(), [view[got:]])
+            if read == 0:
+                raise SourceError(f"{self._path}: decord's process ended unexpectedly; try --decoder pyav")
+            got += read
+        return body
+
+    def _wait(self) -> None:
+        # In slices, each counted as it ends: a laptop that slept or a job that was suspended is no hang.
+        poll = select.poll()
+        poll.register(self._answers.fileno(), select.POLLIN | select.POLLHUP)
+        left = self._timeout
+        while not poll.poll(1000 * min(left, _SLICE)):
+            left -= _SLICE
+            if left <= 0:
+                raise DecoderHangError(
+                    f"{self._path}: decord gave no frame within {self._timeout:g} seconds; try --decoder pyav"
+                )
+
+
+class DecordVideo(VideoFile):
+    """Decodes with decord. Memory: the worker's margin, and one request of frames."""
+
+    decoder = "decord"
+
+    def __init__(self, path: Path, info: VideoInfo, index: VideoIndex, selected: range, timeout: float) -> None:
+        super().__init__(path, info, index, selected)
+        self._timeout = timeout
+
+    def decode(self, positions: Sequence[int], size: int) -> Generator[tuple[int, Pixels], None, None]:
+        """See `VideoFile.decode`."""
+        worker = DecordWorker(self.path, self._timeout)
+        try:
+            worker.opened()
+            yield from walk(worker, self.index, positions, self._request(size))
+        finally:
+            worker.close()
+
+    def _request(self, size: int) -> int:
+        return max(1, min(size, _REQUEST // (3 * self.info.height * self.info.width)))
+
+
+def walk(
+    worker: DecordWorker, index: VideoIndex, positions: Sequence[int], request: int
+) -> Iterator[tuple[int, Pixels]]:
+    """Frames at increasing positions from an open worker, ``request`` frames asked for at once."""
+    at = 0
+    start = 0
+    while start < len(positions):
+        key = index.clean_key_before(positions[start])
+        seek = key - at > _WORTH_A_SEEK
+        stop = start + 1
+        while stop < min(start + request, len(positions)):
+            before, position = positions[stop - 1], positions[stop]
+            if index.clean_key_before(position) - before > _WORTH_A_SEEK:
+                break  # a seek of its own
+            stop += 1
+        wanted = positions[start:stop]
+        yield from zip(wanted, worker.frames(wanted, key, seek), strict=True)
+        at, start = wanted[-1] + 1, stop

@@ -1,0 +1,162 @@
+"""A folder of pictures as a source: one picture a frame, in natural order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from ..config import SourceSettings
+from ..errors import SourceError
+from ..frames import FrameBatch, Pixels, VideoInfo
+from .selection import select, spread
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+_ORIENTATION = 274  # EXIF tag
+_TURNED = (5, 6, 7, 8)  # its values that swap height and width
+
+
+def open_folder(path: Path, settings: SourceSettings) -> FrameFolder:
+    """See `videoparts.sources.open_source`. Reads the head of every picture.
+
+    Raises:
+        SourceError: no pictures; pictures of different sizes or with the same stem; a picture that is none.
+    """
+    try:
+        files = sorted((f for f in path.iterdir() if _is_frame(f)), key=lambda f: natural_key(f.name))
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror}; check the folder's permissions") from None
+    if not files:
+        raise SourceError(f"{path}: the folder holds no pictures; give one with {', '.join(SUFFIXES)} files")
+    _require_own_stems(path, files)
+    height, width = _require_one_size(path, files)
+    # 29.97 means 30000/1001: the nearest fraction that a broadcast rate can be.
+    rate = Fraction(settings.fps).limit_denominator(1001)
+    selected = select(range(len(files)), 1 / rate, rate, settings, path)
+    info = VideoInfo(path, height, width, frames=len(selected), time_base=1 / rate, rate=rate)
+    return FrameFolder(files, info, selected)
+
+
+class FrameFolder:
+    """The pictures ``files`` as a `Source`. Memory: one batch."""
+
+    decoder = "imageio"
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, files: Sequence[Path], info: VideoInfo, selected: range) -> None:
+        self.info = info
+        self._files, self._selected = files, selected
+
+    def batches(self, size: int) -> Iterator[FrameBatch]:
+        """Every selected picture in order; see `Source.batches`."""
+        return self._read(self._selected, size)
+
+    def sample(self, count: int, size: int) -> Iterator[FrameBatch]:
+        """At most ``count`` selected pictures, evenly spread; see `Source.sample`."""
+        return self._read(spread(self._selected, count), size)
+
+    def _read(self, positions: Sequence[int], size: int) -> Iterator[FrameBatch]:
+        if size < 1:
+            raise ValueError(f"size must be at least 1, got {size}")
+        return (self._batch(positions[i : i + size]) for i in range(0, len(positions), size))
+
+    def _batch(self, positions: Sequence[int]) -> FrameBatch:
+        files = [self._files[position] for position in positions]
+        index = np.array(positions, np.int64)
+        pixels = np.empty((len(files), self.info.height, self.info.width, 3), np.uint8)
+        for i, file in enumerate(files):
+            pixels[i] = read_picture(file)
+        return FrameBatch(pixels, index, index.copy(), self.info.time_base, tuple(file.stem for file in files))
+
+
+def natural_key(name: str) -> tuple[list[str | int], str]:
+    """Orders frame2 before frame10, and does not mind case.
+
+    >>> sorted(["f10.png", "f2.png", "F1.png"], key=natural_key)
+    ['F1.png', 'f2.png', 'f10.png']
+    """
+    parts = re.split(r"([0-9]+)", name.lower())
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
+
+
+def read_picture(file: Path) -> Pixels:
+    """(H, W, 3) uint8 RGB, upright. Alpha is dropped, 16 bits are scaled to 8.
+
+    Raises:
+        SourceError: it cannot be decoded.
+    """
+    try:
+        if iio.improps(file, plugin="pillow", index=0).dtype == np.uint8:
+            return iio.imread(file, plugin="pillow", index=0, mode="RGB", rotate=True)
+        return _eight_bits(iio.imread(file, plugin="pillow", index=0, rotate=True))
+    except UnidentifiedImageError:
+        raise _not_a_picture(file) from None
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SourceError(f"{file}: the picture cannot be decoded ({first}); make or remove it") from None
+
+
+def _eight_bits(samples: npt.NDArray[np.generic]) -> Pixels:
+    if samples.dtype == np.bool_:
+        grey = samples.astype(np.uint8) * np.uint8(255)
+    elif np.issubdtype(samples.dtype, np.integer):
+        # 65535 becomes 255 exactly, and each of the 256 levels takes its share. Pillow gives some 16-bit files as
+        # int32.
+        grey = ((samples.astype(np.int64).clip(0, 65535) + 128) // 257).astype(np.uint8)
+    else:
+        raise ValueError(f"its samples are {samples.dtype}, not integers of 8 or 16 bits")
+    return np.repeat(grey[..., None], 3, axis=-1) if grey.ndim == 2 else grey[..., :3]
+
+
+def _is_frame(file: Path) -> bool:
+    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
+
+
+def _require_own_stems(path: Path, files: Sequence[Path]) -> None:
+    seen: dict[str, Path] = {}
+    for file in files:
+        other = seen.setdefault(file.stem, file)
+        if other is not file:
+            raise SourceError(
+                f"{path}: {other.name} and {file.name} would give the same names to results; keep one of them"
+            )
+
+
+def _require_one_size(path: Path, files: Sequence[Path]) -> tuple[int, int]:
+    sizes = [_size(file) for file in files]
+    counts: dict[tuple[int, int], int] = {}
+    for size in sizes:
+        counts[size] = counts.get(size, 0) + 1
+    # The size that most pictures have is right, so that the odd one is named and not the rest.
+    usual = max(counts, key=counts.__getitem__)
+    for file, size in zip(files, sizes, strict=True):
+        if size != usual:
+            raise SourceError(
+                f"{path}: {file.name} is {size[1]}x{size[0]} where the other pictures are {usual[1]}x{usual[0]} "
+                "(width x height); resize or remove it"
+            )
+    return usual
+
+
+def _size(file: Path) -> tuple[int, int]:
+    """(height, width), upright, from the picture's head."""
+    try:
+        with Image.open(file) as image:
+            width, height = image.size
+            turned = image.getexif().get(_ORIENTATION, 1) in _TURNED
+    except UnidentifiedImageError:
+        raise _not_a_picture(file) from None
+    except (OSError, ValueError, SyntaxError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SourceError(f"{file}: the picture cannot be opened ({first}); make or remove it") from None
+    return (width, height) if turned else (height, width)
+
+
+def _not_a_picture(file: Path) -> SourceError:
+    return SourceError(f"{file}: this is not a picture, or one that is broken; make or remove it")

@@ -1,0 +1,187 @@
+"""The times and key frames of a video, found by reading its packets without decoding them."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from ..errors import SourceError
+
+
+@dataclass(frozen=True)
+class VideoIndex:
+    """Where the frames of a video lie in time. Positions count in presentation order, from 0."""
+
+    pts: array[int]  # int64 ticks of time_base, strictly increasing, one a frame that is shown
+    keys: array[int]  # positions of key frames, increasing
+    clean_keys: array[int]  # those with no frame shown before them that comes after them in the file
+    time_base: Fraction
+    timed: bool  # False: the packets carry no usable times; the i-th frame decoded is the i-th of pts
+    announced: int | None  # frames that the file says it has, where that is more than it has
+    broken: str | None  # how much of the file is missing, in words; None: nothing
+
+    def __len__(self) -> int:
+        return len(self.pts)
+
+    def position(self, pts: int) -> int:
+        """The position of the frame at ``pts``, or of the next one."""
+        return bisect_left(self.pts, pts)
+
+    def key_before(self, position: int) -> int:
+        """The nearest key frame at or before ``position``; 0 if there is none."""
+        return _at_or_before(self.keys, position)
+
+    def clean_key_before(self, position: int) -> int:
+        """The same among key frames that every decoder can start from."""
+        return _at_or_before(self.clean_keys, position)
+
+    def longest_stretch(self) -> int:
+        """Frames between the clean key frames that lie farthest apart."""
+        marks = [0, *self.clean_keys, len(self.pts)]
+        return max(b - a for a, b in pairwise(marks))
+
+
+def _at_or_before(keys: array[int], position: int) -> int:
+    i = bisect_right(keys, position) - 1
+    return keys[i] if i >= 0 else 0
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """A container and its first video stream that is not a cover picture; closed at the end.
+
+    Raises:
+        SourceError: the file cannot be read, or holds no video.
+    """
+    try:
+        container = av.open(str(path), metadata_errors="replace")
+    except PermissionError:
+        raise SourceError(f"{path}: no permission to read it; change its mode or copy it") from None
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise SourceError(f"{path}: {_why(error)}; check that it is a complete video file") from None
+    try:
+        kind = container.format.name
+        if kind == "tty":
+            raise SourceError(f"{path}: this is text, not a video; give a video file or a folder of pictures")
+        if kind.endswith("_pipe") or kind == "image2":
+            raise SourceError(f"{path}: this is a single picture; give a video file or the folder it lies in")
+        streams = [s for s in container.streams.video if not _is_cover(s)]
+        if not streams:
+            what = "sound but no video" if container.streams.audio else "no video"
+            raise SourceError(f"{path}: the file has {what}; give a file with pictures in it")
+        if streams[0].codec_context is None:
+            raise SourceError(f"{path}: FFmpeg has no decoder for its video; convert it, for example to H.264")
+        yield container, streams[0]
+    finally:
+        container.close()
+
+
+def _is_cover(stream: VideoStream) -> bool:
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def _why(error: Exception) -> str:
+    text = str(getattr(error, "strerror", None) or error).splitlines()[0]
+    log = getattr(error, "log", None)
+    return f"not readable as a video ({log[2].strip() if log else text})"
+
+
+def scan(container: InputContainer, stream: VideoStream, path: Path) -> VideoIndex:
+    """Read every packet of ``stream`` once. Memory: 25 bytes a frame.
+
+    Raises:
+        SourceError: there is no frame.
+    """
+    times, decode_times, keys = array("q"), array("q"), bytearray()
+    codec = stream.codec_context.name
+    missing_pts = missing_dts = corrupt = False
+    packets = 0
+    broke = False
+    try:
+        for packet in container.demux(stream):
+            if packet.size == 0:
+                continue
+            packets += 1
+            if packet.is_discard or (codec == "vp8" and not bytes(memoryview(packet)[:1])[0] & 0x10):
+                continue  # cut off by an edit list, or VP8's reference frame that is never shown
+            corrupt = packet.is_corrupt
+            pts, dts = packet.pts, packet.dts
+            missing_pts |= pts is None
+            missing_dts |= dts is None
+            times.append(pts if pts is not None else 0)
+            decode_times.append(dts if dts is not None else 0)
+            keys.append(packet.is_keyframe)
+    except av.FFmpegError:
+        broke = True
+    if corrupt and len(times) > 1:
+        # The last packet was cut: a decoder would make half a picture of it.
+        for column in (times, decode_times, keys):
+            column.pop()
+    if not times:
+        raise SourceError(f"{path}: the file announces video but holds no frame; make or copy it again")
+    time_base = Fraction(stream.time_base or Fraction(1, 90_000))
+    # AVI keeps no presentation times: what FFmpeg guesses there is wrong with B-frames.
+    guessed = container.format.name == "avi" and bool(stream.codec_context.has_b_frames)
+    timed = not missing_pts and not guessed
+    if not timed and (missing_dts or len(set(decode_times)) < len(decode_times)):
+        rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
+        time_base = 1 / rate
+        decode_times = array("q", range(len(times)))
+    shown = array("q", sorted(set(times if timed else decode_times)))
+    marks = _key_positions(shown, times if timed else decode_times, keys)
+    missing = _missing(container, stream, packets, shown, time_base, broke or corrupt)
+    announced = stream.frames if missing is not None and stream.frames > packets else None
+    return VideoIndex(shown, *marks, time_base, timed, announced, missing)
+
+
+def _key_positions(shown: array[int], times: array[int], keys: bytearray) -> tuple[array[int], array[int]]:
+    every, clean = array("q"), array("q")
+    # Packets after a key frame that are shown before it would need frames before the key frame.
+    earliest_after: int | None = None
+    for i in range(len(times) - 1, -1, -1):
+        if keys[i]:
+            position = bisect_left(shown, times[i])
+            every.append(position)
+            if (earliest_after is None or earliest_after > times[i]) and position == i:
+                clean.append(position)
+        earliest_after = times[i] if earliest_after is None else min(earliest_after, times[i])
+    return array("q", sorted(every)), array("q", sorted(clean))
+
+
+def _missing(
+    container: InputContainer, stream: VideoStream, packets: int, shown: array[int], time_base: Fraction, cut: bool
+) -> str | None:
+    if stream.frames > packets and (cut or stream.frames > packets * 1.01):
+        return f"{len(shown)} of {stream.frames} frames"
+    lasts = (shown[-1] - shown[0]) * time_base
+    announced = _announced_duration(container, stream)
+    if announced is not None and announced - lasts > max(Fraction(1, 2), announced / 50):
+        return f"{len(shown)} frames, {float(lasts):.2f} of {float(announced):.2f} seconds"
+    return f"{len(shown)} frames" if cut else None
+
+
+def _announced_duration(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    # Only Matroska writes the duration at the head and may then lack the rest; others are estimated from what is
+    # there. With several streams the file's duration may be that of the sound.
+    if "matroska" not in container.format.name:
+        return None
+    tag = stream.metadata.get("DURATION", "")
+    parts = tag.split(":")
+    if len(parts) == 3:
+        try:
+            return Fraction(parts[0]) * 3600 + Fraction(parts[1]) * 60 + Fraction(parts[2])
+        except ValueError:
+            return None
+    if len(container.streams) == 1 and container.duration:
+        return Fraction(container.duration, 1_000_000)
+    return None

@@ -1,0 +1,100 @@
+"""What decord and PyAV have in common once a video is open: selection, sampling, batches, notes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import SourceError
+from ..frames import FrameBatch, Pixels, VideoInfo
+from .index import VideoIndex
+from .selection import spread
+
+
+class VideoFile(ABC):
+    """A video file as a `Source`. A subclass decodes frames at given positions."""
+
+    decoder: str
+
+    def __init__(self, path: Path, info: VideoInfo, index: VideoIndex, selected: range) -> None:
+        frames = len(selected) if index.broken is None else None
+        self.path, self.index, self.selected = path, index, selected
+        self.info = replace(info, frames=frames)
+        self._notes: dict[str, str] = {}
+        if index.broken is not None:
+            self.note("broken", f"breaks off after {index.broken}; the frames before that are used")
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Lines that the user should read."""
+        return tuple(self._notes.values())
+
+    def note(self, topic: str, text: str) -> None:
+        """Add a line about the file, or replace the one on the same topic."""
+        self._notes[topic] = f"{self.path.name} {text}"
+
+    def batches(self, size: int) -> Iterator[FrameBatch]:
+        """Every selected frame in presentation order; see `Source.batches`."""
+        _require_size(size)
+        return self._batches(self.selected, size)
+
+    def sample(self, count: int, size: int) -> Iterator[FrameBatch]:
+        """At most ``count`` selected frames, evenly spread; see `Source.sample`."""
+        _require_size(size)
+        return self._batches(spread(self.selected, count), size)
+
+    @abstractmethod
+    def decode(self, positions: Sequence[int], size: int) -> Generator[tuple[int, Pixels], None, None]:
+        """Upright (H, W, 3) uint8 frames at increasing positions, each with its position.
+
+        ``size`` is how many the consumer takes together. Positions that cannot be decoded are left out.
+        """
+
+    def _batches(self, positions: Sequence[int], size: int) -> Iterator[FrameBatch]:
+        count = last = 0
+        pixels, places = self._empty(size), list[int]()
+        with closing(self.decode(positions, size)) as frames:
+            for position, frame in frames:
+                pixels[len(places)] = frame
+                places.append(position)
+                count, last = count + 1, position
+                if len(places) == size:
+                    yield self._batch(pixels, places)
+                    pixels, places = self._empty(size), []
+        if places:
+            yield self._batch(pixels[: len(places)], places)
+        if count == 0:
+            raise SourceError(f"{self.path}: none of its frames can be decoded; make or copy the file again")
+        if count < len(positions):
+            self._say_what_is_missing(positions, count, last)
+
+    def _say_what_is_missing(self, positions: Sequence[int], count: int, last: int) -> None:
+        if count == sum(1 for position in positions if position <= last):
+            known = self.index.broken is None or self.index.announced is not None
+            whole = f" of {self.index.announced or len(self.index)}" if known else ""
+            self.note("broken", f"breaks off after {last + 1}{whole} frames; the frames before that are used")
+        else:
+            lost = len(positions) - count
+            self.note("damaged", f"is damaged: {lost} of {len(positions)} frames cannot be decoded and are left out")
+
+    def _empty(self, size: int) -> Pixels:
+        size = min(size, len(self.selected))
+        return np.empty((size, self.info.height, self.info.width, 3), np.uint8)
+
+    def _batch(self, pixels: Pixels, places: list[int]) -> FrameBatch:
+        return FrameBatch(
+            pixels,
+            index=np.array(places, np.int64),
+            pts=np.array([self.index.pts[place] for place in places], np.int64),
+            time_base=self.index.time_base,
+        )
+
+
+def _require_size(size: int) -> None:
+    if size < 1:
+        raise ValueError(f"size must be at least 1, got {size}")
