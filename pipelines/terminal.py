@@ -55,11 +55,9 @@ class Terminal:
 
 
 def peak_memory() -> int | None:
-    """The most bytes that this process and the largest of its children have held; None where that is not told."""
+    """The most bytes that this process has held, without a decoder's own process; None where that is not told."""
     try:
         import resource
     except ImportError:  # Windows
         return None
-    unit = 1 if sys.platform == "darwin" else 1024
-    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return sum(resource.getrusage(kind).ru_maxrss for kind in kinds) * unit
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -10,6 +10,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 
 from videoparts.config import ComputeSettings, ExtractorSettings
 from videoparts.vit import ViTExtractor
@@ -23,6 +24,12 @@ def cache_of_weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         patch.setenv("VIDEOPARTS_CACHE", str(tmp_path_factory.mktemp("cache")))
     yield
     patch.undo()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Tiny tensors gain nothing from threads, and on a busy machine threads that wait for one another cost much."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

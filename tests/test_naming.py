@@ -87,7 +87,7 @@ TENSORS = {"cls_token": torch.zeros(1, 1, 2), "blocks.0.norm1.weight": torch.one
         {"state_dict": {f"module.{k}": v for k, v in TENSORS.items()}},
         {"model": TENSORS, "optimizer": {"state": {}}},
         {"teacher": {f"backbone.{k}": v for k, v in TENSORS.items()}},
-        {"teacher": {f"module.backbone.{k}": v for k, v in TENSORS.items()} | {"module.head.mlp.0.bias": torch.ones(1)}},
+        {"teacher": {f"module.backbone.{k}": v for k, v in TENSORS.items()} | {"module.head.bias": torch.ones(1)}},
         {f"backbone.{k}": v for k, v in TENSORS.items()} | {"dino_head.last_layer.weight": torch.ones(1)},
         {"teacher": {"state_dict": TENSORS}},
         TENSORS | {"epoch": 3, "args": "--seed 1"},

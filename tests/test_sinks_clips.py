@@ -140,6 +140,8 @@ def read(path):
         video = source.streams.video[0]
         context = video.codec_context
         frames = list(source.decode(video))
+        for frame in frames:  # PyAV 17 would change the transfer and the primaries too
+            frame.color_trc = frame.color_primaries = 2
         tags = ColourTags(context.color_primaries, context.color_trc, context.colorspace, context.color_range)
         facts = {
             "size": (video.height, video.width),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from test_sinks_clips import clip
+from test_sinks_video import small_disk  # noqa: F401 - a fixture
 
 from videoparts.clock import StageClock
 from videoparts.errors import OutputError
@@ -94,3 +95,10 @@ def test_no_frames(tmp_path):
     with pytest.raises(OutputError, match="no frame"), LabelImages(tmp_path / "out"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_nothing(small_disk):  # noqa: F811
+    disk = small_disk(5 * 4096)
+    with pytest.raises(OutputError, match="the disk is full"):
+        write(disk / "out", clip("x", count=12))
+    assert list(disk.iterdir()) == []

@@ -131,7 +131,8 @@ def test_nothing_runs_before_the_first_item_is_asked_for() -> None:
 
 def test_closing_early_closes_the_items_in_their_thread_and_ends_it() -> None:
     counter = Counter(1000)
-    stream = prefetch(counter)
+    items = iter(counter)  # held here, so that nothing but a call closes it
+    stream = prefetch(items)
     next(stream)
     (thread,) = threads()
     stream.close()

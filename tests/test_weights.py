@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +79,9 @@ def test_code_in_a_checkpoint_is_not_run(zipped: bool, tmp_path: Path) -> None:
 
 def spoil(path: Path, how: str) -> None:
     content = path.read_bytes()
-    path.write_bytes(
-        {"cut": content[: len(content) // 2], "empty": b"", "text": b"<html>404</html>\n" * 20, "zeros": bytes(5000)}[how]
-    )
+    page = b"<html>404</html>\n" * 20
+    spoilt = {"cut": content[: len(content) // 2], "empty": b"", "text": page, "zeros": bytes(5000)}
+    path.write_bytes(spoilt[how])
 
 
 @pytest.mark.parametrize("how", ["cut", "empty", "text", "zeros"])
@@ -134,7 +134,7 @@ def of_hugging_face(tensors: Tensors) -> Tensors:
             ("layer_scale2.lambda1", "ls2.gamma"),
         ):
             if old != "norm." or name.startswith(old):
-                name = name.replace(old, new)  # noqa: PLW2901
+                name = name.replace(old, new)
         if ".attn.qkv." in name:
             for which, third in zip(("query", "key", "value"), tensor.chunk(3), strict=True):
                 out[name.replace("attn.qkv", f"attention.attention.{which}")] = third.clone()
@@ -253,14 +253,14 @@ def test_a_missing_package_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def nothing_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+def nothing_here(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Neither a package nor the hub's cache has any weights; the hub's name is known; downloads are counted."""
     monkeypatch.setattr(weights, "find_package", lambda: None)
     monkeypatch.setattr(weights, "_hub_cache", lambda _: None)
     monkeypatch.setattr(urllib.request, "getproxies", dict)
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_: [])
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", lambda *_: pytest.fail("asked the network"))
-    yield monkeypatch
+    return monkeypatch
 
 
 def test_offline_never_asks_the_network(nothing_here: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,14 @@
-"""What the extractor gives for some frames."""
+"""What an extractor is, and what it gives for some frames."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 
+from .config import Facet
+from .frames import Pixels
 from .grid import Grid
 
 
@@ -30,3 +33,47 @@ class Features:
     def __repr__(self) -> str:
         attention = None if self.attention is None else tuple(self.attention.shape)
         return f"Features(descriptors={tuple(self.descriptors.shape)}, attention={attention}, grid={self.grid})"
+
+
+@dataclass(frozen=True)
+class ExtractorIdentity:
+    """All that a descriptor depends on, beside the frame. Two extractors of one identity are interchangeable, up to
+    the rounding of their precision."""
+
+    model: str  # timm's name
+    layer: int  # block, from 0
+    facet: Facet
+    stride: int
+    load_size: int
+    binned: bool
+    fingerprint: str  # of the weights
+
+
+class Extractor(Protocol):
+    """What the stages need of an extractor; `videoparts.vit.ViTExtractor` is the one there is.
+
+    Anything else that gives unit vectors of patches can take its place, such as one that knows the answer, in a test.
+    """
+
+    @property
+    def identity(self) -> ExtractorIdentity:
+        """All that its descriptors depend on."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes, and where its features are."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """Frames that it likes to be given together."""
+        ...
+
+    def grid(self, size: tuple[int, int]) -> Grid:
+        """Where the patches lie for frames of ``size`` (height, width)."""
+        ...
+
+    def extract(self, pixels: Pixels | torch.Tensor, *, attention: bool = False) -> Features:
+        """Features of frames (N, H, W, 3) uint8; with the attention of the last block where that is asked for."""
+        ...

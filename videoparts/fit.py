@@ -12,18 +12,18 @@ from .clock import StageClock
 from .clustering import Floats, assign, kmeans
 from .config import FitSettings
 from .errors import FitError
+from .features import Extractor
 from .foreground import Sample, vote
 from .palette import part_colour
 from .parts import PartModel
 from .saliency import object_heads, saliency
 from .sources.base import Source
 from .stream import prefetch
-from .vit import ViTExtractor
 
 
 def fit_parts(
     sources: Source | Sequence[Source],
-    extractor: ViTExtractor,
+    extractor: Extractor,
     settings: FitSettings | None = None,
     *,
     cache: FeatureCache | None = None,
@@ -75,7 +75,7 @@ def fit_parts(
 
 def _sample(
     sources: Sequence[Source],
-    extractor: ViTExtractor,
+    extractor: Extractor,
     settings: FitSettings,
     cache: FeatureCache | None,
     clock: StageClock,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -11,9 +10,9 @@ import safetensors
 import safetensors.torch
 import torch
 
-from .errors import ModelMismatchError, OutputError, SettingsError
-from .features import Features
-from .vit import ExtractorIdentity
+from .atomic import atomic_file
+from .errors import ModelMismatchError, SettingsError
+from .features import ExtractorIdentity, Features
 
 Colour = tuple[int, int, int]
 
@@ -93,15 +92,10 @@ class PartModel:
             "background": self.background.detach().cpu().float().contiguous(),
             "parts": self.parts.detach().cpu().float().contiguous(),
         }
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            safetensors.torch.save_file(tensors, partial, metadata={"format": _FORMAT, "about": json.dumps(about)})
-            partial.replace(path)
-        except (OSError, safetensors.SafetensorError) as error:
-            raise OutputError(f"{path}: the part model cannot be written ({error})") from error
-        finally:
-            partial.unlink(missing_ok=True)
+        # One key: safetensors writes several in an order that changes from run to run.
+        content = safetensors.torch.save(tensors, {_FORMAT: json.dumps(about)})
+        with atomic_file(path) as temporary:
+            temporary.write_bytes(content)
 
     @classmethod
     def load(cls, path: str | Path) -> PartModel:
@@ -116,9 +110,9 @@ class PartModel:
         try:
             with safetensors.safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
-                if metadata.get("format") != _FORMAT:
+                if _FORMAT not in metadata:
                     raise SettingsError(f"{path}: not a part model of this version; make one with: videoparts fit")
-                about = json.loads(metadata["about"])
+                about = json.loads(metadata[_FORMAT])
                 return cls(
                     background=file.get_tensor("background"),
                     parts=file.get_tensor("parts"),

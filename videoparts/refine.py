@@ -74,8 +74,8 @@ def _fit(small: torch.Tensor, guide: torch.Tensor, settings: RefineSettings) -> 
     products = torch.stack([guide[:, i] * guide[:, j] for i, j in pairs], dim=1)
     crossed = (guide[:, :, None] * small[:, None]).flatten(1, 2)
     means = _box(torch.cat([guide, products, small, crossed], dim=1), settings.radius)
-    mean_i, mean_ii, mean_p, mean_ip = means.split([3, 6, c, 3 * c], dim=1)
-    mean_ip = mean_ip.unflatten(1, (3, c))
+    mean_i, mean_ii, mean_p, mean_ip = torch.split(means, [3, 6, c, 3 * c], dim=1)
+    mean_ip = _split_planes(mean_ip, 3)
 
     # Covariance of the colours, a symmetric 3 x 3 matrix a pixel, inverted in closed form.
     rr, rg, rb, gg, gb, bb = (mean_ii[:, k] - mean_i[:, i] * mean_i[:, j] for k, (i, j) in enumerate(pairs))
@@ -95,7 +95,12 @@ def _fit(small: torch.Tensor, guide: torch.Tensor, settings: RefineSettings) -> 
     ) / determinant[:, None, None]
     b = mean_p - (a * mean_i[:, :, None]).sum(1)
     planes = torch.cat([a, b[:, None]], dim=1)
-    return _box(planes.flatten(1, 2), settings.radius).unflatten(1, (4, c))
+    return _split_planes(_box(planes.flatten(1, 2), settings.radius), 4)
+
+
+def _split_planes(planes: torch.Tensor, factors: int) -> torch.Tensor:
+    """(N, factors * C, y, x) to (N, factors, C, y, x)."""
+    return planes.reshape(len(planes), factors, -1, *planes.shape[2:])
 
 
 def _box(planes: torch.Tensor, radius: int) -> torch.Tensor:
@@ -132,7 +137,7 @@ def _label(planes: torch.Tensor, guide: torch.Tensor, frame: torch.Tensor, cell:
     offsets = [(dy, dx) for dy in range(3) for dx in range(3)]
     cells = frame.view(y, cell, x, cell, 3)
     step = max(1, _CHUNK // (cell * cell * 4 * classes))
-    for some_y, some_x in zip(at_y.split(step), at_x.split(step), strict=True):
+    for some_y, some_x in zip(torch.split(at_y, step), torch.split(at_x, step), strict=True):
         nine = torch.stack([around[:, some_y + dy, some_x + dx] for dy, dx in offsets])  # (9, 4 * C, K)
         fine = (weights @ nine.flatten(1)).view(cell * cell, 4, classes, -1)
         colours = cells[some_y, :, some_x].reshape(-1, cell * cell, 3).permute(1, 2, 0).float().div_(255)

@@ -28,7 +28,7 @@ def object_heads(attention: torch.Tensor) -> list[int]:
     correlation = torch.einsum("nhp,ngp->hg", maps, maps) / len(maps)
     share = torch.linalg.eigh(correlation.double().cpu())[1][:, -1]
     share = share * (1 if share.sum() >= 0 else -1)
-    return (share >= _AGREE * share.max()).nonzero()[:, 0].tolist()
+    return [int(head) for head in (share >= _AGREE * share.max()).nonzero()[:, 0]]
 
 
 def saliency(attention: torch.Tensor, heads: list[int]) -> torch.Tensor:

@@ -9,19 +9,18 @@ import torch
 from .cache import FeatureCache
 from .clock import StageClock
 from .config import RefineSettings
-from .features import Features
+from .features import Extractor, Features
 from .frames import FrameBatch
 from .masks import PartMasks
 from .parts import PartModel
 from .refine import label_pixels
 from .sources.base import Source
 from .stream import prefetch
-from .vit import ViTExtractor
 
 
 def segment(
     source: Source,
-    extractor: ViTExtractor,
+    extractor: Extractor,
     parts: PartModel,
     settings: RefineSettings | None = None,
     *,
@@ -48,7 +47,7 @@ def segment(
 
 def _segment(
     source: Source,
-    extractor: ViTExtractor,
+    extractor: Extractor,
     parts: PartModel,
     settings: RefineSettings,
     cache: FeatureCache | None,
@@ -69,7 +68,7 @@ def _segment(
 
 
 def _features(
-    batch: FrameBatch, frames: torch.Tensor, extractor: ViTExtractor, cache: FeatureCache | None, source: Source
+    batch: FrameBatch, frames: torch.Tensor, extractor: Extractor, cache: FeatureCache | None, source: Source
 ) -> Features:
     """Features of a batch, extracted only for those frames that the cache does not hold."""
     kept = [cache.get(source.info.path, int(index)) if cache is not None else None for index in batch.index]

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import io
 import sys
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from .config import ComputeSettings, ExtractorSettings, Facet
 from .descriptors import log_bin, unit_length
 from .devices import resolve_device, resolve_precision
 from .errors import SettingsError, WeightsError
-from .features import Features
+from .features import ExtractorIdentity, Features
 from .frames import Pixels
 from .grid import Grid
 from .naming import Tensors, timm_name
@@ -28,20 +27,6 @@ from .weights import Weights, find_weights
 
 # What a descriptor never depends on: the head, and the norm after the last block.
 _UNUSED = ("norm.", "fc_norm.", "head.", "mask_token")
-
-
-@dataclass(frozen=True)
-class ExtractorIdentity:
-    """All that a descriptor depends on, beside the frame. Two extractors of one identity are interchangeable, up to
-    the rounding of their precision."""
-
-    model: str  # timm's name
-    layer: int  # block, from 0
-    facet: Facet
-    stride: int
-    load_size: int
-    binned: bool
-    fingerprint: str  # of the weights
 
 
 class ViTExtractor:
@@ -171,9 +156,7 @@ class ViTExtractor:
             self._grids[size] = (positions, rope)
         return self._grids[size]
 
-    def _forward(
-        self, images: torch.Tensor, grid: Grid, attention: bool
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def _forward(self, images: torch.Tensor, grid: Grid, attention: bool) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Descriptors (N, h, w, D), not normalised, and attention (N, heads, h, w), of one batch."""
         n = len(images)
         images = images.to(self.device)
@@ -201,9 +184,9 @@ class ViTExtractor:
             if wanted and identity.facet == "token":
                 descriptors = x
         assert descriptors is not None
-        shape = (n, grid.rows, grid.columns, -1)
-        maps = None if looks is None else looks[:, :, self._heads_first :].unflatten(2, (grid.rows, grid.columns))
-        return descriptors[:, self._heads_first :].reshape(shape), maps
+        h, w = grid.rows, grid.columns
+        maps = None if looks is None else looks[:, :, self._heads_first :].reshape(n, -1, h, w)
+        return descriptors[:, self._heads_first :].reshape(n, h, w, -1), maps
 
 
 def _build(name: str) -> Any:
@@ -212,7 +195,7 @@ def _build(name: str) -> Any:
     if not timm.is_model(name.split(".")[0]):
         raise SettingsError(f"this timm, {timm.__version__}, has no model {name!r}; upgrade timm or take another model")
     # Random weights that are overwritten a moment later take seconds to draw; DINOv3's class knows no other way.
-    fast = {} if "dinov3" in name else {"weight_init": "skip"}
+    fast: dict[str, Any] = {} if "dinov3" in name else {"weight_init": "skip"}
     try:
         model = timm.create_model(name, pretrained=False, num_classes=0, **fast)
     except (RuntimeError, ValueError) as error:  # of a known model, but an unknown tag
@@ -272,13 +255,13 @@ def _project(attn: Any, x: torch.Tensor, which: int) -> torch.Tensor:
 def _cls_attention(attn: Any, x: torch.Tensor, rope: torch.Tensor | None, prefix: int) -> torch.Tensor:
     """The [CLS] token's row of the attention matrix, (N, heads, t) float32: no t x t matrix is made."""
     heads = attn.num_heads
-    query = _project(attn, x[:, :1], 0).unflatten(2, (heads, -1)).transpose(1, 2)
-    key = _project(attn, x, 1).unflatten(2, (heads, -1)).transpose(1, 2)
+    query = _project(attn, x[:, :1], 0).reshape(len(x), 1, heads, -1).transpose(1, 2)
+    key = _project(attn, x, 1).reshape(len(x), x.shape[1], heads, -1).transpose(1, 2)
     query, key = attn.q_norm(query), attn.k_norm(key)
     if rope is not None:  # [CLS] itself is never rotated, only the keys of patches are
-        from timm.layers import apply_rot_embed_cat
+        from timm.layers.pos_embed_sincos import apply_rot_embed_cat
 
         rotated = apply_rot_embed_cat(key[:, :, prefix:].float(), rope, half=getattr(attn, "rotate_half", False))
         key = torch.cat([key[:, :, :prefix].float(), rotated], dim=2)
-    logits = (query.float() * query.shape[-1] ** -0.5) @ key.float().transpose(2, 3)
+    logits: torch.Tensor = (query.float() * query.shape[-1] ** -0.5) @ key.float().transpose(2, 3)
     return logits.softmax(-1)[:, :, 0]

@@ -12,6 +12,7 @@ The order is fixed; the first that has the model wins:
 from __future__ import annotations
 
 import logging
+import contextlib
 import os
 import pickle
 import socket
@@ -27,7 +28,8 @@ import safetensors
 import safetensors.torch
 import torch
 
-from .errors import WeightsError
+from .atomic import atomic_file
+from .errors import OutputError, WeightsError
 from .naming import Tensors, unwrap
 from .onnx_weights import PACKAGE, find_package, read_graph
 
@@ -122,14 +124,8 @@ def _from_package() -> Weights | None:
 
 def _save_quietly(tensors: Tensors, path: Path) -> None:
     # A cache that cannot be written (read-only home, full disk) costs time at the next start and nothing else.
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        safetensors.torch.save_file(tensors, partial)
-        partial.replace(path)
-    except (OSError, safetensors.SafetensorError):
-        with suppress(OSError):
-            partial.unlink()
+    with contextlib.suppress(OutputError), atomic_file(path) as temporary:
+        temporary.write_bytes(safetensors.torch.save(tensors))
 
 
 def _hub_cache(model: str) -> Path | None:
@@ -151,7 +147,7 @@ def _from_hub(model: str, *, offline: bool) -> Weights:
 
 def _download(model: str, ways: str) -> Path:
     from huggingface_hub import constants, hf_hub_download
-    from huggingface_hub.utils import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
 
     host = urlsplit(constants.ENDPOINT).hostname or constants.ENDPOINT
     unreachable = f"the weights of {model} are not on this machine and {host} cannot be reached; {ways}"
@@ -161,7 +157,7 @@ def _download(model: str, ways: str) -> Path:
         with _only_errors("huggingface_hub"):
             return Path(hf_hub_download(f"timm/{model}", "model.safetensors"))
     except GatedRepoError as error:
-        raise WeightsError(f"the weights of {model} need their owner's permission; log in with: hf auth login") from error
+        raise WeightsError(f"the weights of {model} need their owner's permission; run: hf auth login") from error
     except RepositoryNotFoundError as error:
         raise WeightsError(f"timm's hub has no weights of {model}; {ways}") from error
     except LocalEntryNotFoundError as error:

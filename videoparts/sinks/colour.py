@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 
 import av
@@ -11,9 +10,8 @@ from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from ..frames import ColourTags, Pixels, VideoInfo
 
 _RGB, _UNSPECIFIED = 0, 2  # H.273 matrices
-# To libswscale's numbers, which PyAV's Colorspace names only in part in its older versions.
-_MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9}
-_BT601 = 5
+_BT601, _BT2020 = 5, 9
+_MATRICES = {1: 1, 4: 4, 5: _BT601, 6: _BT601, 7: 7, _BT2020: _BT2020}  # to libswscale's numbers
 _BT709 = ColourTags(primaries=1, transfer=1, matrix=1, range=1)
 _FULL = 2
 
@@ -42,8 +40,11 @@ class FrameMaker:
 
     def __call__(self, pixels: Pixels) -> av.VideoFrame:
         """(H, W, 3) uint8, C-contiguous, to a frame without a time."""
+        rgb = av.VideoFrame.from_numpy_buffer(pixels, "rgb24")
+        if self._tags.matrix == _BT2020:
+            rgb.colorspace = _BT2020  # copied to the new frame: PyAV 17 ignores the argument for this one
         frame = self._reformatter.reformat(
-            av.VideoFrame.from_numpy_buffer(pixels, "rgb24"),
+            rgb,
             format=self._format,
             dst_colorspace=_MATRICES.get(self._tags.matrix, _BT601),
             dst_color_range=ColorRange.JPEG if self._tags.range == _FULL else ColorRange.MPEG,
@@ -58,6 +59,5 @@ def apply_tags(target: av.VideoFrame | av.VideoStream, tags: ColourTags) -> None
     """Write ``tags`` onto a frame or an output stream."""
     target.colorspace = tags.matrix
     target.color_range = tags.range
-    with suppress(AttributeError):  # frames of older PyAV have no such fields
-        target.color_primaries = tags.primaries
-        target.color_trc = tags.transfer
+    target.color_primaries = tags.primaries
+    target.color_trc = tags.transfer

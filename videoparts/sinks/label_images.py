@@ -14,7 +14,7 @@ from ..errors import OutputError
 from ..frames import Pixels
 from ..masks import PartMasks
 from ..palette import palette, palette_png
-from .atomic import AtomicFolder, ensure_not_input, output_errors
+from ..atomic import AtomicFolder, ensure_not_input, output_errors
 
 FOLDER = "davis"
 _MARK = b"Software\0videoparts"  # a text chunk in every image, by which a later run knows that it may be replaced
@@ -40,13 +40,13 @@ class LabelImages:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | str,
         colours: Pixels | None = None,
         *,
         inputs: Iterable[Path] = (),
         clock: StageClock | None = None,
     ) -> None:
-        self.path = folder / FOLDER
+        self.path = Path(folder) / FOLDER
         inputs = list(inputs)
         ensure_not_input(self.path, inputs)
         self._palette = palette_png(palette() if colours is None else colours)

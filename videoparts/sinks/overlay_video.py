@@ -43,7 +43,7 @@ class OverlayVideo:
 
     def __init__(
         self,
-        path: Path,
+        path: Path | str,
         like: VideoInfo,
         colours: Pixels | None = None,
         settings: OverlaySettings | None = None,
@@ -56,7 +56,7 @@ class OverlayVideo:
         self._paint = side_by_side if settings.side_by_side else paint
         self._clock = clock
         self._video = VideoFile(
-            path,
+            Path(path),
             like,
             (like.height, like.width * 2 if settings.side_by_side else like.width),
             codec=settings.codec,

@@ -14,7 +14,7 @@ from av.stream import Stream
 
 from .containers import Container
 
-if TYPE_CHECKING:  # generic for mypy only: older PyAV's is not
+if TYPE_CHECKING:  # generic in PyAV's stubs only
     _Packet = av.Packet[Stream]
 
 _PATIENCE = 10  # seconds of sound after the last picture, with no picture among them, that prove the picture over

@@ -12,13 +12,13 @@ from av.container import OutputContainer
 
 from ..errors import OutputError
 from ..frames import Pixels, VideoInfo
-from .atomic import AtomicFile, ensure_not_input, output_errors
+from ..atomic import AtomicFile, ensure_not_input, output_errors
 from .colour import FrameMaker, tags_for
 from .containers import container_of
 from .encoder import add_video_stream
 from .sound import SoundTrack
 
-if TYPE_CHECKING:  # generic for mypy only: older PyAV's is not
+if TYPE_CHECKING:  # generic in PyAV's stubs only
     _Packet = av.Packet[av.VideoStream]
 
 
@@ -65,7 +65,6 @@ class VideoFile:
         self._output: OutputContainer | None = None
         self._notes: list[str] = []
         self._held: av.VideoFrame | None = None  # the newest frame, until the next tells how long it is shown
-        self._first = 0  # its pts
         self._last: int | None = None  # pts of the newest frame
         self._interval = 1 / like.rate  # how long the frame before it was shown, seconds
         self._shift = 0  # ticks of the source taken off every time

@@ -39,15 +39,16 @@ def compare(worker: DecordWorker, reference: PyAVVideo) -> str | None:
         SourceError, DecoderHangError: from the worker.
     """
     index, info = reference.index, reference.info
+    # PyAV's frames first: meanwhile decord opens the file.
+    probes = probe_positions(index)
+    around = sorted({p for probe in probes for p in (probe - 1, probe, probe + 1) if 0 <= p < len(index)})
+    with closing(reference.decode(around, 1)) as decoded:
+        truth = {position: _thin(frame) for position, frame in decoded}
     frames, height, width = worker.opened()
     if frames != len(index):
         return f"decord counts {frames} frames where there are {len(index)}"
     if (height, width) != (info.height, info.width):
         return f"decord gives frames of {width}x{height} where they are {info.width}x{info.height}"
-    probes = probe_positions(index)
-    around = sorted({p for probe in probes for p in (probe - 1, probe, probe + 1) if 0 <= p < frames})
-    with closing(reference.decode(around, 1)) as decoded:
-        truth = {position: _thin(frame) for position, frame in decoded}
     for position, frame in walk(worker, index, probes, 1):
         if position not in truth:
             continue

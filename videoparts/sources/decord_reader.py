@@ -26,7 +26,7 @@ WORKER = (sys.executable, "-m", "videoparts.sources.decord_worker")
 """The command of the worker. Tests put another in its place."""
 
 # Bytes by which the worker may grow while it decodes ahead, and bytes of frames asked for at once.
-_MARGIN = 192 << 20
+_MARGIN = 320 << 20
 _REQUEST = 64 << 20
 # A seek costs decord two restarts of its threads.
 _WORTH_A_SEEK = 16
@@ -59,8 +59,7 @@ class DecordWorker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            # The fixed threshold makes freed frames go back to the system at once.
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "MALLOC_MMAP_THRESHOLD_": "1048576"},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         )
         assert self._child.stdin is not None
         assert self._child.stdout is not None

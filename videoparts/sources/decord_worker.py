@@ -14,6 +14,8 @@ Answers go out on standard output as a letter, a length (8 bytes, little endian)
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -51,6 +53,7 @@ class Decord:
         if not (seek or (self.since_flush >= _FRAMES_BETWEEN_FLUSHES and self._holds_too_much())):
             return
         self.reader.seek(0)  # clears decord's queues
+        _give_back()
         self.reader.seek_accurate(key)
         self.at = key
         self.since_flush = 0
@@ -78,6 +81,12 @@ class Decord:
         self.at += 1
         self.since_flush += 1
         return frame
+
+
+def _give_back() -> None:
+    """Return freed memory to the system, where the C library keeps it otherwise."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _resident() -> int | None:

@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
+import av
 import imageio.v3 as iio
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +38,7 @@ def open_folder(path: Path, settings: SourceSettings) -> FrameFolder:
         raise SourceError(f"{path}: the folder holds no pictures; give one with {', '.join(SUFFIXES)} files")
     _require_own_stems(path, files)
     height, width = _require_one_size(path, files)
-    # 29.97 means 30000/1001: the nearest fraction that a broadcast rate can be.
-    rate = Fraction(settings.fps).limit_denominator(1001)
+    rate = exact_rate(settings.fps)
     selected = select(range(len(files)), 1 / rate, rate, settings, path)
     info = VideoInfo(path, height, width, frames=len(selected), time_base=1 / rate, rate=rate)
     return FrameFolder(files, info, selected)
@@ -75,6 +76,18 @@ class FrameFolder:
         return FrameBatch(pixels, index, index.copy(), self.info.time_base, tuple(file.stem for file in files))
 
 
+def exact_rate(fps: float) -> Fraction:
+    """The rate that is meant: 29.97 is how people write 30000/1001.
+
+    >>> exact_rate(23.976), exact_rate(12.5)
+    (Fraction(24000, 1001), Fraction(25, 2))
+    """
+    broadcast = Fraction(round(fps * 1.001) * 1000, 1001)
+    if abs(float(broadcast) - fps) < 0.005 and fps != round(fps):
+        return broadcast
+    return Fraction(fps).limit_denominator(1001)
+
+
 def natural_key(name: str) -> tuple[list[str | int], str]:
     """Orders frame2 before frame10, and does not mind case.
 
@@ -96,7 +109,7 @@ def read_picture(file: Path) -> Pixels:
             return iio.imread(file, plugin="pillow", index=0, mode="RGB", rotate=True)
         return _eight_bits(iio.imread(file, plugin="pillow", index=0, rotate=True))
     except UnidentifiedImageError:
-        raise _not_a_picture(file) from None
+        return _with_ffmpeg(file)
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise SourceError(f"{file}: the picture cannot be decoded ({first}); make or remove it") from None
@@ -151,12 +164,19 @@ def _size(file: Path) -> tuple[int, int]:
             width, height = image.size
             turned = image.getexif().get(_ORIENTATION, 1) in _TURNED
     except UnidentifiedImageError:
-        raise _not_a_picture(file) from None
+        height, width = _with_ffmpeg(file).shape[:2]
+        return height, width
     except (OSError, ValueError, SyntaxError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise SourceError(f"{file}: the picture cannot be opened ({first}); make or remove it") from None
     return (width, height) if turned else (height, width)
 
 
-def _not_a_picture(file: Path) -> SourceError:
-    return SourceError(f"{file}: this is not a picture, or one that is broken; make or remove it")
+def _with_ffmpeg(file: Path) -> Pixels:
+    # Pillow reads no TIFF of 16 bits a colour.
+    try:
+        with av.open(str(file)) as container:
+            frame = next(container.decode(video=0))
+            return cast("Pixels", frame.to_ndarray(format="rgb24"))
+    except (av.FFmpegError, OSError, ValueError, IndexError, StopIteration):
+        raise SourceError(f"{file}: this is not a picture, or a broken one; make or remove it") from None

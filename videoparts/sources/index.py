@@ -68,7 +68,7 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     except PermissionError:
         raise SourceError(f"{path}: no permission to read it; change its mode or copy it") from None
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise SourceError(f"{path}: {_why(error)}; check that it is a complete video file") from None
+        raise SourceError(f"{path}: {_why(path, error)}") from None
     try:
         kind = container.format.name
         if kind == "tty":
@@ -90,10 +90,16 @@ def _is_cover(stream: VideoStream) -> bool:
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
-def _why(error: Exception) -> str:
+def _why(path: Path, error: Exception) -> str:
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except OSError:
+        head = b""
+    if head[4:] == b"ftyp":
+        return "its index (moov) is missing, so it has broken off or was never finished; make or copy it again"
     text = str(getattr(error, "strerror", None) or error).splitlines()[0]
-    log = getattr(error, "log", None)
-    return f"not readable as a video ({log[2].strip() if log else text})"
+    return f"not readable as a video ({text}); check that it is a complete video file"
 
 
 def scan(container: InputContainer, stream: VideoStream, path: Path) -> VideoIndex:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..errors import OutputError
+from .errors import OutputError
 
 _PREFIX = ".videoparts"
 _counter = itertools.count()

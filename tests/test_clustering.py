@@ -1,0 +1,76 @@
+"""Spherical k-means against faiss' own assignment, and the elbow on clusters that are known."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from videoparts.clustering import Floats, assign, kmeans, kmeans_elbow
+from videoparts.errors import DependencyError, FitError
+
+
+def blobs(clusters: int, each: int = 60, d: int = 16, spread: float = 0.05, seed: int = 0) -> Floats:
+    """Tight bundles of unit vectors, in no order."""
+    random = np.random.default_rng(seed)
+    centres = np.linalg.qr(random.normal(size=(d, d)))[0][:clusters]
+    points = np.repeat(centres, each, axis=0) + spread * random.normal(size=(clusters * each, d))
+    points = random.permutation(points / np.linalg.norm(points, axis=1, keepdims=True))
+    return np.asarray(points, dtype=np.float32)
+
+
+def test_known_clusters_are_found() -> None:
+    points = blobs(5)
+    centroids = kmeans(points, 5)
+    nearest, cosine = assign(points, centroids)
+    assert np.allclose(np.linalg.norm(centroids, axis=1), 1, atol=1e-5)
+    assert sorted(np.bincount(nearest)) == [60] * 5
+    assert cosine.min() > 0.9
+
+
+def test_assignment_is_faiss_own() -> None:
+    import faiss
+
+    points = blobs(7, spread=0.3)
+    centroids = kmeans(points, 4)
+    index = faiss.IndexFlatIP(points.shape[1])
+    index.add(centroids)
+    assert np.array_equal(index.search(points, 1)[1][:, 0], assign(points, centroids)[0])
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_may_not() -> None:
+    points = blobs(8, spread=0.5)
+    assert kmeans(points, 6, seed=3).tobytes() == kmeans(points, 6, seed=3).tobytes()
+    assert kmeans(points, 6, seed=3).tobytes() != kmeans(points, 6, seed=4).tobytes()
+
+
+@pytest.mark.parametrize("clusters", [2, 4, 6])
+def test_the_elbow_is_one_past_the_clusters_that_are_there(clusters: int) -> None:
+    # The rule keeps the first k that no longer pays, as the paper's authors do.
+    assert len(kmeans_elbow(blobs(clusters, each=200, spread=0.02), 0.9)) == clusters + 1
+
+
+def test_the_elbow_stops_at_fifteen() -> None:
+    random = np.random.default_rng(0).normal(size=(400, 64)).astype(np.float32)
+    random /= np.linalg.norm(random, axis=1, keepdims=True)
+    assert len(kmeans_elbow(random, 0.9999)) <= 15
+
+
+def test_too_few_descriptors() -> None:
+    with pytest.raises(FitError, match="3 descriptors cannot make 4 clusters"):
+        kmeans(blobs(3, each=1), 4)
+
+
+def test_faiss_threads_are_left_as_they_were() -> None:
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    kmeans(blobs(3), 3)
+    assert faiss.omp_get_max_threads() == before
+
+
+def test_without_faiss_both_extras_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(DependencyError, match=r"videoparts\[cpu\].*videoparts\[gpu\]"):
+        kmeans(blobs(3), 3)
