@@ -67,9 +67,7 @@ class Chain:
         if all(count is not None for count in known):
             total = min(total, sum(count or 0 for count in known))
         with self.terminal.bar("fit", total) as advance:
-            model = fit_parts(
-                sources, extractor, settings, cache=self.cache, clock=self.clock, on_frames=advance
-            )
+            model = fit_parts(sources, extractor, settings, cache=self.cache, clock=self.clock, on_frames=advance)
         for source in sources:
             self.terminal.note(*source.notes)
         return model

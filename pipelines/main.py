@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import os
 import re
 import signal
 import sys
@@ -27,6 +28,7 @@ from .masks import Masks
 from .options import MaskOptions
 from .overlay import Overlay
 
+_INTERRUPTED = 130
 _CONFIG = (tyro.conf.OmitArgPrefixes, tyro.conf.HelptextFromCommentsOff)
 
 Command = Union[  # noqa: UP007 - tyro reads it at run time
@@ -48,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except KeyboardInterrupt:
         print("\nvideoparts: stopped; nothing was written", file=sys.stderr)
-        return 130
+        return _INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone, as in: videoparts info | head -1
         sys.stderr.close()
         return 0
@@ -108,5 +110,15 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def entry() -> None:
+    """The console script."""
+    status = main()
+    if status == _INTERRUPTED:
+        # A background thread may still be inside native code, which Python cannot end in good order.
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

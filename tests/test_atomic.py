@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from videoparts.errors import OutputError
 from videoparts.atomic import AtomicFile, AtomicFolder, atomic_file, ensure_not_input, output_errors
+from videoparts.errors import OutputError
 
 
 def test_a_file_appears_when_complete(tmp_path):

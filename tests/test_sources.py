@@ -58,6 +58,9 @@ CLIPS = {
     "ntsc.webm": Clip(codec="libvpx-vp9", rate=Fraction(30000, 1001)),
 }
 
+# Each opening of decord costs a process: two kinds of time stamps and open groups of pictures are enough.
+DECORD_CLIPS = ("variable.mp4", "open.mkv")
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -76,7 +79,7 @@ def _times(clip: Clip, path: Path) -> list[Fraction]:
 
 @pytest.fixture(
     params=[
-        *(pytest.param((n, "decord"), id=f"decord-{n}", marks=needs_decord) for n in CLIPS),
+        *(pytest.param((n, "decord"), id=f"decord-{n}", marks=needs_decord) for n in DECORD_CLIPS),
         *(pytest.param((n, "pyav"), id=f"pyav-{n}") for n in CLIPS),
         pytest.param(("folder", "imageio"), id="folder"),
     ]
@@ -112,7 +115,7 @@ class TestConformance:
         assert (source.info.height, source.info.width) == case.size == batches[0].size
         assert source.info.frames == len(case.times)
 
-    @pytest.mark.parametrize("size", [4, 1000])
+    @pytest.mark.parametrize("size", [4])
     def test_batches_are_full_but_the_last(self, case: Case, size: int) -> None:
         lengths = [len(b) for b in case.open().batches(size)]
         assert sum(lengths) == len(case.times)
@@ -382,7 +385,7 @@ class TestBroken:
         [{"start": "abc"}, {"end": "-1"}, {"start": "1:75"}, {"start": "2", "end": "1"}, {"end": "1:2:3:4"}],
     )
     def test_nonsense_times(self, tmp_path: Path, settings: dict[str, str]) -> None:
-        with pytest.raises(SettingsError, match="--start|--end"):
+        with pytest.raises(SettingsError, match=r"--start|--end"):
             open_source(Clip().write(tmp_path / "a.mp4"), SourceSettings(**settings))  # type: ignore[arg-type]
 
 
@@ -408,7 +411,7 @@ class TestFolder:
         with pytest.raises(SourceError, match=r"a\.jpg and a\.png"):
             open_source(tmp_path)
 
-    @pytest.mark.parametrize("keep", [0, 30, 250])
+    @pytest.mark.parametrize("keep", [0, 30, -40])
     def test_a_corrupt_picture_is_named(self, tmp_path: Path, keep: int) -> None:
         folder(tmp_path, ["a.png", "b.png"])
         content = (tmp_path / "b.png").read_bytes()

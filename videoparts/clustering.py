@@ -40,7 +40,9 @@ def kmeans(descriptors: Floats, k: int, seed: int = 0, *, redo: int = _REDO) -> 
     faiss = _faiss()
     n, d = descriptors.shape
     if n < k:
-        raise FitError(f"{n} descriptors cannot make {k} clusters; sample more frames (--frames) or ask for fewer parts")
+        raise FitError(
+            f"{n} descriptors cannot make {k} clusters; sample more frames (--frames) or ask for fewer parts"
+        )
     algorithm = faiss.Kmeans(
         d,
         k,

@@ -85,14 +85,17 @@ def _fit(small: torch.Tensor, guide: torch.Tensor, settings: RefineSettings) -> 
     determinant = rr * i_rr + rg * i_rg + rb * i_rb
     covariance = mean_ip - mean_i[:, :, None] * mean_p[:, None]  # (N, 3, C, y, x)
     red, green, blue = covariance.unbind(1)
-    a = torch.stack(
-        [
-            i_rr[:, None] * red + i_rg[:, None] * green + i_rb[:, None] * blue,
-            i_rg[:, None] * red + i_gg[:, None] * green + i_gb[:, None] * blue,
-            i_rb[:, None] * red + i_gb[:, None] * green + i_bb[:, None] * blue,
-        ],
-        dim=1,
-    ) / determinant[:, None, None]
+    a = (
+        torch.stack(
+            [
+                i_rr[:, None] * red + i_rg[:, None] * green + i_rb[:, None] * blue,
+                i_rg[:, None] * red + i_gg[:, None] * green + i_gb[:, None] * blue,
+                i_rb[:, None] * red + i_gb[:, None] * green + i_bb[:, None] * blue,
+            ],
+            dim=1,
+        )
+        / determinant[:, None, None]
+    )
     b = mean_p - (a * mean_i[:, :, None]).sum(1)
     planes = torch.cat([a, b[:, None]], dim=1)
     return _split_planes(_box(planes.flatten(1, 2), settings.radius), 4)

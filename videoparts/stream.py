@@ -9,6 +9,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+_PATIENCE = 2.0  # seconds that a closed stage may take to end
+
 
 def prefetch(items: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
     """Draw ``items`` in a background thread, at most ``depth`` ahead of the consumer.
@@ -17,8 +19,8 @@ def prefetch(items: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
 
     - order is kept, every item comes once;
     - an exception in ``items`` is raised here, after the items before it;
-    - closing this generator (or leaving its loop) stops the thread after the item it is at, closes ``items`` in
-      that thread, and returns only when the thread has ended;
+    - closing this generator (or leaving its loop) stops the thread after the item it is at and closes ``items`` in
+      that thread; it waits for that, but no longer than two seconds, so that Ctrl-C ends a run whose item takes long;
     - nothing runs before the first item is asked for.
 
     Args:
@@ -73,7 +75,7 @@ def _prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
             yield item[0]
     finally:
         stop.set()
-        thread.join()
+        thread.join(_PATIENCE)
     if failure:
         raise failure[0]
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .config import ComputeSettings, ExtractorSettings, Facet
+from .config import ComputeSettings, ExtractorSettings
 from .descriptors import log_bin, unit_length
 from .devices import resolve_device, resolve_precision
 from .errors import SettingsError, WeightsError

@@ -11,14 +11,13 @@ The order is fixed; the first that has the model wins:
 
 from __future__ import annotations
 
-import logging
 import contextlib
+import logging
 import os
 import pickle
 import socket
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -177,7 +176,7 @@ def _known_host(host: str) -> bool:
     return True
 
 
-@contextmanager
+@contextlib.contextmanager
 def _only_errors(library: str) -> Iterator[None]:
     """Keep a library from logging its warnings, such as one for every new attempt at a download."""
     logger = logging.getLogger(library)

@@ -26,7 +26,8 @@ class _Habits:
 # Measured on 1280 x 720 of film, CPU time a frame: libx264 veryfast 14 ms, superfast 8 ms with files 60 % larger;
 # libvpx-vp9 realtime 11 ms, good 90 ms with files 20 % smaller and no better picture.
 _HABITS = {
-    "libx264": _Habits(18, ("preset", "veryfast")),
+    # x264's own lookahead thread races with its rate control: the same frames gave several different files.
+    "libx264": _Habits(18, ("preset", "veryfast"), (("x264-params", "sync-lookahead=0"),)),
     "libx265": _Habits(20, ("preset", "veryfast")),
     "libvpx-vp9": _Habits(
         30, ("deadline", "realtime"), (("cpu-used", "8"), ("row-mt", "1"), ("tile-columns", "2"), ("b", "0"))

@@ -9,12 +9,12 @@ from types import TracebackType
 
 from PIL import Image, PngImagePlugin
 
+from ..atomic import AtomicFolder, ensure_not_input, output_errors
 from ..clock import StageClock
 from ..errors import OutputError
 from ..frames import Pixels
 from ..masks import PartMasks
 from ..palette import palette, palette_png
-from ..atomic import AtomicFolder, ensure_not_input, output_errors
 
 FOLDER = "davis"
 _MARK = b"Software\0videoparts"  # a text chunk in every image, by which a later run knows that it may be replaced

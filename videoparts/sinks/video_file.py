@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import av
 from av.container import OutputContainer
 
+from ..atomic import AtomicFile, ensure_not_input, output_errors
 from ..errors import OutputError
 from ..frames import Pixels, VideoInfo
-from ..atomic import AtomicFile, ensure_not_input, output_errors
 from .colour import FrameMaker, tags_for
 from .containers import container_of
 from .encoder import add_video_stream
