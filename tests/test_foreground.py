@@ -1,11 +1,11 @@
-"""The paper's vote on samples whose object is known."""
+"""The paper's vote, and the consensus of several, on samples whose object is known."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from videoparts.config import FitSettings
-from videoparts.foreground import Sample, vote
+from videoparts.foreground import Sample, consensus, vote
 
 
 def sample(in_frames: int, frames: int = 8, salient: float = 0.6) -> tuple[Sample, np.ndarray]:
@@ -17,7 +17,10 @@ def sample(in_frames: int, frames: int = 8, salient: float = 0.6) -> tuple[Sampl
     points = centres[thing] + 0.05 * random.normal(size=(len(thing), 12))
     points = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
     saliency = np.where((thing == 0) & (frame < in_frames), salient, 0.02).astype(np.float32)
-    return Sample(points, saliency, frame, frames), thing == 0
+    # The object lies in the middle, the second thing along the border, the third everywhere.
+    place = np.stack([random.uniform(*limits, size=2) for limits in np.array([(0.4, 0.6), (0, 0.1), (0, 1)])[thing]])
+    border = (thing == 1) | ((thing == 2) & (random.random(len(thing)) < 0.2))
+    return Sample(points, saliency, frame, frames, place.astype(np.float32), border), thing == 0
 
 
 def test_a_cluster_with_enough_votes_is_foreground() -> None:
@@ -46,3 +49,39 @@ def test_an_object_that_fills_the_frame_leaves_no_background() -> None:
     everything = vote(given, FitSettings(threshold=-1.0))
     assert everything.mask.all()
     assert everything.background.shape == (0, 12)
+
+
+def test_the_consensus_finds_the_object_and_describes_the_rest() -> None:
+    given, wanted = sample(in_frames=7)
+    found = consensus(given, FitSettings())
+    assert np.array_equal(found.mask, wanted)
+    assert len(found.background) == 32
+    assert np.all((found.background @ given.descriptors[wanted].T).max() < 0.6)
+
+
+def test_the_consensus_takes_what_is_most_salient_where_nothing_has_enough_votes() -> None:
+    given, wanted = sample(in_frames=3)
+    found = consensus(given, FitSettings(votes=1.0))
+    assert found.mask.any()
+    assert not found.mask[~wanted].any()
+
+
+def test_what_is_spread_or_keeps_to_the_border_is_no_object() -> None:
+    given, wanted = sample(in_frames=8)
+    assert np.array_equal(consensus(given, FitSettings(threshold=-1.0)).mask, wanted)
+
+
+def test_an_object_that_is_everything_leaves_no_background() -> None:
+    given, wanted = sample(in_frames=8)
+    alone = Sample(*(getattr(given, f)[wanted] for f in ("descriptors", "saliency", "frame")), 8,
+                   given.place[wanted], given.border[wanted])  # fmt: skip
+    found = consensus(alone, FitSettings(threshold=-1.0))
+    assert found.mask.all()
+    assert len(found.background) == 0
+
+
+def test_the_same_seed_gives_the_same_foreground() -> None:
+    given, _ = sample(in_frames=6, salient=0.2)
+    one, other = consensus(given, FitSettings(seed=5)), consensus(given, FitSettings(seed=5))
+    assert np.array_equal(one.mask, other.mask)
+    assert np.array_equal(one.background, other.background)

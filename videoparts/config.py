@@ -14,6 +14,7 @@ from .errors import SettingsError
 Facet = Literal["key", "query", "value", "token"]
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
 Decoder = Literal["auto", "decord", "pyav"]
+Foreground = Literal["consensus", "vote"]
 
 
 def _require(condition: bool, message: str) -> None:
@@ -100,19 +101,24 @@ class FitSettings:
     """Descriptors kept for clustering, drawn evenly from those frames."""
     seed: int = 0
     """Seed of the drawing and of k-means."""
-    elbow: float = 0.975
-    """Take more clusters while the mean distance falls below this share of the last one."""
-    votes: float = 0.75
-    """Share of the frames in which a cluster must be salient to be foreground."""
+    foreground: Foreground = "consensus"
+    """How the object is found: the paper's vote of the frames for salient clusters, or that vote taken over several
+    clusterings."""
+    votes: float | None = None
+    """Share of the frames' votes that a cluster needs to be foreground. Unset: 0.75 for vote, as in the paper; 0.5
+    for consensus."""
     threshold: float | None = None
-    """Mean saliency, 0 to 1, above which a frame votes for a cluster. Default: found from the saliency itself."""
+    """Mean saliency, 0 to 1, above which a frame votes for a cluster. Unset: 0.065 for vote, as in the paper; 0.05
+    for consensus."""
+    elbow: float = 0.975
+    """vote takes more clusters while the mean distance falls below this share of the last one."""
 
     def __post_init__(self) -> None:
         _require(1 <= self.parts <= 64, f"--parts must be 1 to 64, got {self.parts}")
         _require(self.frames >= 1, f"--frames must be at least 1, got {self.frames}")
         _require(self.descriptors >= 100, f"--descriptors must be at least 100, got {self.descriptors}")
         _require(0 < self.elbow < 1, f"--elbow must lie between 0 and 1, got {self.elbow}")
-        _require(0 < self.votes <= 1, f"--votes must lie between 0 and 1, got {self.votes}")
+        _require(self.votes is None or 0 < self.votes <= 1, f"--votes must lie between 0 and 1, got {self.votes}")
         _require(self.seed >= 0, f"--seed must not be negative, got {self.seed}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from .cache import FeatureCache
@@ -13,12 +14,15 @@ from .clustering import Floats, assign, kmeans
 from .config import FitSettings
 from .errors import FitError
 from .features import Extractor
-from .foreground import Sample, vote
+from .foreground import Sample, find_foreground
+from .grid import Grid
 from .palette import part_colour
 from .parts import PartModel
 from .saliency import object_heads, saliency
 from .sources.base import Source
 from .stream import prefetch
+
+Marks = npt.NDArray[np.bool_]
 
 
 def fit_parts(
@@ -56,7 +60,7 @@ def fit_parts(
         raise FitError("nothing to fit: give at least one clip or folder of frames")
     sample = _sample(sources, extractor, settings, cache, clock, on_frames)
     with clock.stage("cluster"):
-        foreground = vote(sample, settings)
+        foreground = find_foreground(sample, settings)
         inside = sample.descriptors[foreground.mask]
         if len(inside) < settings.parts:
             raise FitError(
@@ -87,6 +91,7 @@ def _sample(
     descriptors: list[Floats] = []
     looks: list[torch.Tensor] = []  # (heads, h, w) a frame
     drawn: list[torch.Tensor] = []  # (n,) patches drawn of each frame
+    places: list[tuple[Floats, Marks]] = []  # where those are
     for source, count in zip(sources, _shares(settings.frames, len(sources)), strict=True):
         batches = prefetch(clock.timed("decode", source.sample(count, extractor.batch_size)))
         for batch in batches:
@@ -101,6 +106,7 @@ def _sample(
                 descriptors.append(patches[pick.to(patches.device)].cpu().numpy())
                 looks.append(features.attention[i].cpu())
                 drawn.append(pick)
+                places.append(_places(pick.numpy(), features.grid))
             if on_frames is not None:
                 on_frames(len(batch))
     if not descriptors:
@@ -111,7 +117,17 @@ def _sample(
         saliency=np.concatenate([s.flatten()[pick].numpy() for s, pick in zip(salient, drawn, strict=True)]),
         frame=np.repeat(np.arange(len(drawn)), [len(pick) for pick in drawn]),
         frames=len(drawn),
+        place=np.concatenate([place for place, _ in places]),
+        border=np.concatenate([border for _, border in places]),
     )
+
+
+def _places(patches: npt.NDArray[np.int64], grid: Grid) -> tuple[Floats, Marks]:
+    """Where patches, numbered row by row, lie: (n, 2) in widths of the frame; and whether along its border, (n,)."""
+    row, column = np.divmod(patches, grid.columns)
+    place = np.stack([row, column], axis=1) * np.float32(grid.stride / grid.width)
+    border = (row == 0) | (row == grid.rows - 1) | (column == 0) | (column == grid.columns - 1)
+    return place.astype(np.float32), border
 
 
 def _saliency(looks: Sequence[torch.Tensor]) -> list[torch.Tensor]:

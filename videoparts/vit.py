@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .attention import ChunkedAttention
 from .config import ComputeSettings, ExtractorSettings
 from .descriptors import log_bin, unit_length
 from .devices import resolve_device, resolve_precision
@@ -142,6 +143,10 @@ class ViTExtractor:
         self._patch_bias = bias.to(self.device, self.dtype)
         self._norm_pre = model.norm_pre.to(self.device, self.dtype).eval()
         self._blocks = model.blocks.to(self.device, self.dtype).eval().requires_grad_(False)
+        if self.device.type == "cpu" and self.dtype == torch.bfloat16:
+            for block in self._blocks:
+                if ChunkedAttention.fits(block.attn):
+                    block.attn = ChunkedAttention(block.attn)
 
     def _embeddings(self, grid: Grid) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         """Position embedding (1, h * w, D) and rotary embedding of a grid, made once a size."""
