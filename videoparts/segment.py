@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import torch
 
 from .cache import FeatureCache
 from .clock import StageClock
 from .config import RefineSettings
+from .devices import spread
 from .features import Extractor, Features
 from .frames import FrameBatch
 from .masks import PartMasks
@@ -54,17 +56,19 @@ def _segment(
     clock: StageClock | None,
 ) -> Iterator[PartMasks]:
     clock = clock or StageClock()
+
+    @torch.inference_mode()
+    def label(batch: FrameBatch) -> PartMasks:
+        frames = torch.from_numpy(batch.pixels).to(extractor.device)
+        with clock.stage("vit"):
+            features = _features(batch, frames, extractor, cache, source)
+        with clock.stage("refine"):
+            labels = label_pixels(parts.probabilities(features), features.grid, frames, settings)
+        return PartMasks(batch, labels.cpu().numpy())
+
     batches = prefetch(clock.timed("decode", source.batches(extractor.batch_size)))
-    try:
-        for batch in batches:
-            frames = torch.from_numpy(batch.pixels).to(extractor.device)
-            with clock.stage("vit"):
-                features = _features(batch, frames, extractor, cache, source)
-            with clock.stage("refine"):
-                labels = label_pixels(parts.probabilities(features), features.grid, frames, settings)
-            yield PartMasks(batch, labels.cpu().numpy())
-    finally:
-        batches.close()
+    with closing(batches), closing(spread(label, batches, extractor.device)) as masks:
+        yield from masks
 
 
 def _features(

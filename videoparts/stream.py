@@ -1,13 +1,16 @@
-"""All concurrency of the library: one bounded background thread between two stages, and batching."""
+"""All concurrency of the library: a bounded background thread between two stages, and several frames at a time."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 _PATIENCE = 2.0  # seconds that a closed stage may take to end
 
@@ -80,19 +83,46 @@ def _prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
         raise failure[0]
 
 
-def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of ``size`` items in order, the last one shorter.
+def ordered(
+    function: Callable[[T], R], items: Iterable[T], workers: int, start: Callable[[], None] | None = None
+) -> Generator[R, None, None]:
+    """``map(function, items)`` in ``workers`` threads, results in the order of the items.
 
-    >>> list(batched("abcde", 2))
-    [['a', 'b'], ['c', 'd'], ['e']]
+    The contract:
+
+    - ``items`` are drawn in the consumer's thread, at most ``workers`` ahead of the result that it waits for;
+    - an exception of ``function`` is raised in its item's place, one of ``items`` after the results before it;
+    - closing this generator lets the calls at work end, and starts no other.
+
+    Args:
+        function: called in several threads at once.
+        items: drawn as needed; closing them is the caller's.
+        workers: threads, at least 1. With 1, everything runs in the consumer's thread.
+        start: called once in each thread.
     """
-    if size < 1:
-        raise ValueError(f"size must be at least 1, got {size}")
-    batch: list[T] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+    if workers == 1:
+        for item in items:
+            yield function(item)
+        return
+    waiting: deque[Future[R]] = deque()
+    iterator = iter(items)
+    failure: BaseException | None = None
+    pool = ThreadPoolExecutor(workers, "videoparts-worker", start)
+    try:
+        while True:
+            try:
+                item = next(iterator)
+            except StopIteration:
+                break
+            except BaseException as error:  # raised below, after the results before it
+                failure = error
+                break
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    if failure is not None:
+        raise failure

@@ -54,7 +54,7 @@ class ViTExtractor:
         compute = compute or ComputeSettings()
         self.device = resolve_device(compute.device)
         self.dtype = resolve_precision(compute.precision, self.device)
-        self.batch_size = compute.batch_size or (16 if self.device.type == "cuda" else 2)
+        self.batch_size = compute.batch_size or (16 if self.device.type == "cuda" else 1)
         name = timm_name(settings.model)
         model = _build(name)
         weights = weights or find_weights(name, compute.weights, offline=compute.offline)

@@ -1,0 +1,78 @@
+"""The README says what is so: its commands are read by the command line, its Python is run, its pictures are there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from videoparts.pipelines.main import parse
+
+from videoparts.config import ComputeSettings
+from videoparts.naming import TIMM_NAMES
+from videoparts.parts import PartModel
+from videoparts.vit import ViTExtractor
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+COMMANDS = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("videoparts ")]
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_its_commands_are_understood(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extractor: ViTExtractor
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    one = torch.eye(2)
+    PartModel(one[:1], one[1:], ("part1",), ((1, 2, 3),), extractor.identity).save("cat.safetensors")
+    command = parse(shlex.split(line, comments=True)[1:])
+    assert hasattr(command, "run")
+
+
+def test_its_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    known = ""
+    for command in ("overlay", "masks", "fit", "demo", "info"):
+        with pytest.raises(SystemExit):
+            parse([command, "--help"])
+        known += capsys.readouterr().out
+    for option in set(re.findall(r"(?<![-\w])--[a-z][a-z-]+", re.sub(r"`(?:ruff|python)[^`]*`", "", README))):
+        assert re.search(rf"{option}(?![-\w])", known), option
+
+
+def test_its_models_exist() -> None:
+    for model in re.findall(r"`(dino[v\d]*_vit\w+)`", README):
+        assert model in TIMM_NAMES
+
+
+def test_its_python_runs(short_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = blocks("python")
+    shutil.copy(short_clip, tmp_path / "clip.mp4")
+    monkeypatch.chdir(tmp_path)
+    # On a CPU and without network, so that the test is the same everywhere.
+    monkeypatch.setattr("videoparts.vit.ComputeSettings", lambda: ComputeSettings(device="cpu", offline=True))
+    exec(compile(code, "README.md", "exec"), {})
+    assert (tmp_path / "parts.mp4").stat().st_size > 10_000
+
+
+def test_its_pictures_and_scripts_are_there() -> None:
+    named = re.findall(r"\]\((samples/[^)]+)\)", README) + re.findall(
+        r"(?:python|pytest) ((?:samples|tests)/\S+\.py)", README
+    )
+    assert len(named) >= 5
+    for path in named:
+        assert (ROOT / path).is_file(), path
+
+
+def test_the_library_does_not_import_the_chains() -> None:
+    for path in (ROOT / "videoparts").rglob("*.py"):
+        if path.name != "__init__.py":
+            assert "pipelines" not in path.read_text(), path
