@@ -16,7 +16,7 @@ from videoparts.frames import Pixels
 from videoparts.masks import PartMasks
 from videoparts.palette import palette
 from videoparts.parts import PartModel, check_model_path
-from videoparts.segment import segment
+from videoparts.segmentation import segment
 from videoparts.sources import open_source
 from videoparts.sources.base import Source
 from videoparts.stream import prefetch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -28,7 +29,7 @@ def clip(path: Path, frames: int) -> Path:
             with av.open(str(demo_clip())) as source:
                 for _, frame in zip(range(frames - done), source.decode(video=0), strict=False):
                     small = frame.reformat(640, 360, "yuv420p")
-                    small.pts = done
+                    small.pts, small.time_base = done, Fraction(1, 25)
                     out.mux(stream.encode(small))
                     done += 1
         out.mux(stream.encode())

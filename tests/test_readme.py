@@ -11,6 +11,7 @@ import pytest
 import torch
 from videoparts.pipelines.main import parse
 
+import videoparts
 from videoparts.config import ComputeSettings
 from videoparts.naming import TIMM_NAMES
 from videoparts.parts import PartModel
@@ -70,6 +71,11 @@ def test_its_pictures_and_scripts_are_there() -> None:
     assert len(named) >= 5
     for path in named:
         assert (ROOT / path).is_file(), path
+
+
+def test_no_public_name_is_also_a_module() -> None:
+    """``from videoparts import name`` would give the module, once something has imported that."""
+    assert not [name for name in videoparts.__all__ if (ROOT / "videoparts" / f"{name}.py").exists()]
 
 
 def test_the_library_does_not_import_the_chains() -> None:

@@ -14,7 +14,7 @@ from videoparts.errors import FitError, ModelMismatchError
 from videoparts.fit import fit_parts
 from videoparts.frames import Pixels
 from videoparts.parts import PartModel
-from videoparts.segment import segment
+from videoparts.segmentation import segment
 
 FIT = FitSettings(parts=3, frames=6)
 

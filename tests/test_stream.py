@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from videoparts.stream import prefetch
+from videoparts.stream import ordered, prefetch
 
 NAME = "videoparts-prefetch"
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .frames import VideoInfo as VideoInfo
     from .masks import PartMasks as PartMasks
     from .parts import PartModel as PartModel
-    from .segment import segment as segment
+    from .segmentation import segment as segment
     from .sinks.label_images import LabelImages as LabelImages
     from .sinks.overlay_video import OverlayVideo as OverlayVideo
     from .sources import open_source as open_source
@@ -60,7 +60,7 @@ _HOMES = {
     "VideoInfo": "frames",
     "PartMasks": "masks",
     "PartModel": "parts",
-    "segment": "segment",
+    "segment": "segmentation",
     "LabelImages": "sinks.label_images",
     "OverlayVideo": "sinks.overlay_video",
     "open_source": "sources",
