@@ -11,6 +11,7 @@ import numpy as np
 
 from videoparts.cache import FeatureCache
 from videoparts.clock import StageClock
+from videoparts.config import RefineSettings
 from videoparts.fit import fit_parts
 from videoparts.frames import Pixels
 from videoparts.masks import PartMasks
@@ -72,9 +73,10 @@ class Chain:
             self.terminal.note(*source.notes)
         return model
 
-    def label(self, source: Source, extractor: ViTExtractor, parts: PartModel, sink: Sink) -> Coverage:
+    def label(
+        self, source: Source, extractor: ViTExtractor, parts: PartModel, refine: RefineSettings, sink: Sink
+    ) -> Coverage:
         """Pass 2: every frame into the sink, with its progress bar."""
-        refine = self.options.refine if isinstance(self.options, MaskOptions) else None
         coverage = Coverage(parts)
         masks = prefetch(segment(source, extractor, parts, refine, cache=self.cache, clock=self.clock))
         try:
@@ -127,7 +129,7 @@ def run_masks(chain: Chain, options: MaskOptions, source: Source, model: PartMod
         model = chain.fit([source], extractor)
     if options.save_model is not None:
         model.save(options.save_model)
-    return chain.label(source, extractor, model, sink)
+    return chain.label(source, extractor, model, options.refine, sink)
 
 
 def colours_of(model: PartModel | None) -> Pixels:

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from videoparts import OverlayVideo, ViTExtractor, fit_parts, open_source, prefetch, segment
-from videoparts.devices import spread
+from videoparts.devices import on_all_cores
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
     shares = []
     for _ in range(given.runs):
         start = time.perf_counter()
-        for _ in spread(lambda batch: extractor.extract(batch.pixels), batches, extractor.device):
+        for _ in on_all_cores(lambda batch: extractor.extract(batch.pixels), batches, extractor.device):
             pass
         alone = time.perf_counter() - start
         with tempfile.TemporaryDirectory() as folder:

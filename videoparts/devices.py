@@ -63,7 +63,7 @@ def cpu_computes_bf16() -> bool:
     return bool(probe and probe())
 
 
-def spread(function: Callable[[T], R], items: Iterable[T], device: torch.device) -> Generator[R, None, None]:
+def on_all_cores(function: Callable[[T], R], items: Iterable[T], device: torch.device) -> Generator[R, None, None]:
     """``map(function, items)``, in order, with all of a CPU's cores: `ordered` on as many threads, each with its share
     of torch's threads.
 

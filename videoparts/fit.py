@@ -13,7 +13,7 @@ from .cache import FeatureCache
 from .clock import StageClock
 from .clustering import Floats, assign, kmeans
 from .config import FitSettings
-from .devices import spread
+from .devices import on_all_cores
 from .errors import FitError
 from .features import Extractor, Features
 from .foreground import Sample, find_foreground
@@ -132,7 +132,7 @@ def _extracted(
             return batch, extractor.extract(batch.pixels, attention=True)
 
     batches = prefetch(clock.timed("decode", source.sample(count, extractor.batch_size)))
-    with closing(batches), closing(spread(extract, batches, extractor.device)) as extracted:
+    with closing(batches), closing(on_all_cores(extract, batches, extractor.device)) as extracted:
         yield from extracted
 
 

@@ -10,7 +10,7 @@ import torch
 from .cache import FeatureCache
 from .clock import StageClock
 from .config import RefineSettings
-from .devices import spread
+from .devices import on_all_cores
 from .features import Extractor, Features
 from .frames import FrameBatch
 from .masks import PartMasks
@@ -67,7 +67,7 @@ def _segment(
         return PartMasks(batch, labels.cpu().numpy())
 
     batches = prefetch(clock.timed("decode", source.batches(extractor.batch_size)))
-    with closing(batches), closing(spread(label, batches, extractor.device)) as masks:
+    with closing(batches), closing(on_all_cores(label, batches, extractor.device)) as masks:
         yield from masks
 
 

@@ -117,8 +117,8 @@ class ViTExtractor:
 
     def _prepare(self, model: Any) -> None:
         """Keep what a forward pass needs, in the precision it needs."""
-        self._rope = model.rope if getattr(model, "rope", None) is not None else None
-        self._heads_first = int(model.num_prefix_tokens)
+        self._rope = getattr(model, "rope", None)
+        self._prefix_tokens = int(model.num_prefix_tokens)
         prefix = [t for t in (model.cls_token, getattr(model, "reg_token", None)) if t is not None]
         self._prefix = torch.cat(prefix, dim=1).detach()  # (1, 1 + registers, D)
         positions = getattr(model, "pos_embed", None)
@@ -126,8 +126,8 @@ class ViTExtractor:
         if positions is not None:
             positions = positions.detach().float()
             if not model.no_embed_class:  # the embedding covers [CLS] too
-                self._prefix = self._prefix + positions[:, : self._heads_first]
-                positions = positions[:, self._heads_first :]
+                self._prefix = self._prefix + positions[:, : self._prefix_tokens]
+                positions = positions[:, self._prefix_tokens :]
             self._positions = positions.to(self.device)
         self._prefix = self._prefix.to(self.device, self.dtype)
         self._grids: dict[tuple[int, int], tuple[torch.Tensor | None, torch.Tensor | None]] = {}
@@ -178,20 +178,24 @@ class ViTExtractor:
         stop = last if attention else identity.layer
         descriptors = looks = None
         for i, block in enumerate(self._blocks[: stop + 1]):
-            wanted = i == identity.layer
-            if wanted and identity.facet != "token":
-                which = ("query", "key", "value").index(identity.facet)
-                descriptors = _project(block.attn, block.norm1(x), which)
-            if i == last and attention:
-                looks = _cls_attention(block.attn, block.norm1(x), rope, self._heads_first)
-            if i < stop or (wanted and identity.facet == "token"):
+            projected = i == identity.layer and identity.facet != "token"
+            looking = i == last and attention
+            if projected or looking:
+                normed = block.norm1(x)
+                if projected:
+                    which = ("query", "key", "value").index(identity.facet)
+                    descriptors = _project(block.attn, normed, which)
+                if looking:
+                    looks = _cls_attention(block.attn, normed, rope, self._prefix_tokens)
+            token = i == identity.layer and identity.facet == "token"
+            if i < stop or token:
                 x = block(x) if rope is None else block(x, rope=rope)
-            if wanted and identity.facet == "token":
+            if token:
                 descriptors = x
         assert descriptors is not None
         h, w = grid.rows, grid.columns
-        maps = None if looks is None else looks[:, :, self._heads_first :].reshape(n, -1, h, w)
-        return descriptors[:, self._heads_first :].reshape(n, h, w, -1), maps
+        maps = None if looks is None else looks[:, :, self._prefix_tokens :].reshape(n, -1, h, w)
+        return descriptors[:, self._prefix_tokens :].reshape(n, h, w, -1), maps
 
 
 def _build(name: str) -> Any:

@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from ..config import SourceSettings
 from ..errors import SourceError
 from ..frames import FrameBatch, Pixels, VideoInfo
-from .selection import select, spread
+from .selection import require_size, select, spread
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 _ORIENTATION = 274  # EXIF tag
@@ -63,8 +63,7 @@ class FrameFolder:
         return self._read(spread(self._selected, count), size)
 
     def _read(self, positions: Sequence[int], size: int) -> Iterator[FrameBatch]:
-        if size < 1:
-            raise ValueError(f"size must be at least 1, got {size}")
+        require_size(size)
         return (self._batch(positions[i : i + size]) for i in range(0, len(positions), size))
 
     def _batch(self, positions: Sequence[int]) -> FrameBatch:

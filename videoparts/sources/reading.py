@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import SourceError
 from ..frames import FrameBatch, Pixels, VideoInfo
 from .index import VideoIndex
-from .selection import spread
+from .selection import require_size, spread
 
 
 class VideoFile(ABC):
@@ -40,12 +40,12 @@ class VideoFile(ABC):
 
     def batches(self, size: int) -> Iterator[FrameBatch]:
         """Every selected frame in presentation order; see `Source.batches`."""
-        _require_size(size)
+        require_size(size)
         return self._batches(self.selected, size)
 
     def sample(self, count: int, size: int) -> Iterator[FrameBatch]:
         """At most ``count`` selected frames, evenly spread; see `Source.sample`."""
-        _require_size(size)
+        require_size(size)
         return self._batches(spread(self.selected, count), size)
 
     @abstractmethod
@@ -93,8 +93,3 @@ class VideoFile(ABC):
             pts=np.array([self.index.pts[place] for place in places], np.int64),
             time_base=self.index.time_base,
         )
-
-
-def _require_size(size: int) -> None:
-    if size < 1:
-        raise ValueError(f"size must be at least 1, got {size}")

@@ -65,3 +65,13 @@ def spread(selected: range, count: int) -> list[int]:
         raise ValueError(f"count must be at least 1, got {count}")
     n = len(selected)
     return list(selected) if count >= n else [selected[(2 * i + 1) * n // (2 * count)] for i in range(count)]
+
+
+def require_size(size: int) -> None:
+    """Check how many frames a batch shall hold.
+
+    Raises:
+        ValueError: less than one.
+    """
+    if size < 1:
+        raise ValueError(f"size must be at least 1, got {size}")
