@@ -22,6 +22,7 @@ from videoparts.config import ExtractorSettings
 from videoparts.errors import VideoPartsError
 
 from .demo import Demo
+from .evaluate import Evaluate
 from .fit import Fit
 from .info import Info
 from .masks import Masks
@@ -36,6 +37,7 @@ Command = Union[  # noqa: UP007 - tyro reads it at run time
     Annotated[Overlay, tyro.conf.subcommand("overlay")],
     Annotated[Masks, tyro.conf.subcommand("masks")],
     Annotated[Fit, tyro.conf.subcommand("fit")],
+    Annotated[Evaluate, tyro.conf.subcommand("evaluate")],
     Annotated[Info, tyro.conf.subcommand("info")],
 ]
 
@@ -57,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parse(arguments: Sequence[str]) -> Demo | Overlay | Masks | Fit | Info:
+def parse(arguments: Sequence[str]) -> Demo | Overlay | Masks | Fit | Evaluate | Info:
     """Read a command line.
 
     With ``--model-file`` the extractor's options come from that model; one that is given and differs is an error.

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .config import RefineSettings as RefineSettings
     from .config import SourceSettings as SourceSettings
     from .errors import VideoPartsError as VideoPartsError
+    from .evaluation import ClipScores as ClipScores
+    from .evaluation import evaluate_folders as evaluate_folders
     from .features import Features as Features
     from .fit import fit_parts as fit_parts
     from .frames import FrameBatch as FrameBatch
@@ -54,6 +56,8 @@ _HOMES = {
     "RefineSettings": "config",
     "SourceSettings": "config",
     "VideoPartsError": "errors",
+    "ClipScores": "evaluation",
+    "evaluate_folders": "evaluation",
     "Features": "features",
     "fit_parts": "fit",
     "FrameBatch": "frames",

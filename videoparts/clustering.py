@@ -19,7 +19,7 @@ _MOST_CLUSTERS = 15  # the elbow of the paper's authors looks no further
 _ELBOW_SAMPLE = 6000  # descriptors that are enough to see where the elbow is
 
 
-def kmeans(descriptors: Floats, k: int, seed: int = 0, *, redo: int = _REDO) -> Floats:
+def kmeans(descriptors: Floats, k: int, seed: int = 0, *, redo: int = _REDO, spherical: bool = True) -> Floats:
     """Spherical k-means: centroids of unit length that keep the sum of cosines to the nearest one largest.
 
     The same descriptors and seed give the same centroids.
@@ -29,9 +29,10 @@ def kmeans(descriptors: Floats, k: int, seed: int = 0, *, redo: int = _REDO) -> 
         k: clusters.
         seed: of the starting points.
         redo: starts, of which the best is kept.
+        spherical: False for plain k-means, of points of any length: it keeps the sum of squared distances smallest.
 
     Returns:
-        (k, D) float32, unit length.
+        (k, D) float32, unit length if spherical.
 
     Raises:
         FitError: fewer descriptors than clusters.
@@ -48,7 +49,7 @@ def kmeans(descriptors: Floats, k: int, seed: int = 0, *, redo: int = _REDO) -> 
         k,
         niter=_ITERATIONS,
         nredo=redo,
-        spherical=True,
+        spherical=spherical,
         seed=seed,
         min_points_per_centroid=1,  # faiss would warn on the terminal below 39, which is its habit, not a limit
         max_points_per_centroid=n,  # faiss would cluster a sample of its own drawing
@@ -64,6 +65,12 @@ def assign(descriptors: Floats, centroids: Floats) -> tuple[npt.NDArray[np.int64
     cosines = descriptors @ centroids.T
     nearest = cosines.argmax(axis=1)
     return nearest, np.take_along_axis(cosines, nearest[:, None], axis=1)[:, 0]
+
+
+def nearest(points: Floats, centroids: Floats) -> npt.NDArray[np.int64]:
+    """The centroid, (n,), of k (k, D) that is the least distance away from each point (n, D), of any length."""
+    # |p - c|^2 = |p|^2 - 2 (p c - |c|^2 / 2), of which |p| is the same for every c
+    return np.asarray((points @ centroids.T - (centroids**2).sum(axis=1) / 2).argmax(axis=1))
 
 
 def kmeans_elbow(descriptors: Floats, elbow: float, seed: int = 0) -> Floats:
