@@ -16,7 +16,7 @@ from videoparts.fit import fit_parts
 from videoparts.frames import Pixels
 from videoparts.masks import PartMasks
 from videoparts.palette import palette
-from videoparts.parts import PartModel, check_model_path
+from videoparts.parts import PartModel, check_model_path, hidden_parts
 from videoparts.segmentation import segment
 from videoparts.sources import open_source
 from videoparts.sources.base import Source
@@ -73,63 +73,105 @@ class Chain:
             self.terminal.note(*source.notes)
         return model
 
+    def model(
+        self, options: MaskOptions, source: Source, given: PartModel | None, levels: Sequence[int] = ()
+    ) -> tuple[ViTExtractor, PartModel]:
+        """The extractor, and the model of `given_model`; a new one is fitted where there is none.
+
+        Raises:
+            SettingsError: the model has no such parts, or not so many as one of ``levels``.
+        """
+        if options.save_model is not None:
+            check_model_path(options.save_model)
+        if given is None and options.fit.parts != "auto":
+            hidden_parts(options.fit.parts, options.include, options.exclude)  # raises what would come after the fit
+        extractor = self.extractor()
+        if given is None:
+            given = self.fit([source], extractor).select(options.include, options.exclude)
+        for level in levels:
+            given.tree.cut(level)  # raises where the tree is not so fine
+        if options.save_model is not None:
+            given.save(options.save_model)
+        return extractor, given
+
     def label(
-        self, source: Source, extractor: ViTExtractor, parts: PartModel, refine: RefineSettings, sink: Sink
-    ) -> Coverage:
-        """Pass 2: every frame into the sink, with its progress bar."""
-        coverage = Coverage(parts)
+        self, source: Source, extractor: ViTExtractor, parts: PartModel, refine: RefineSettings, *sinks: Sink
+    ) -> None:
+        """Pass 2: every frame into the sinks, with its progress bar."""
         masks = prefetch(segment(source, extractor, parts, refine, cache=self.cache, clock=self.clock))
         try:
             with self.terminal.bar("label", source.info.frames) as advance:
                 for some in masks:
-                    sink.write(some)
-                    coverage.add(some.labels)
+                    for sink in sinks:
+                        sink.write(some)
                     advance(len(some))
         finally:
             masks.close()
         self.terminal.note(*source.notes)
-        return coverage
+
+
+@dataclass(frozen=True)
+class AtLevel:
+    """Gives sinks the masks of a coarser level of the same tree of parts."""
+
+    fine: PartModel  # whose masks come
+    level: int  # parts that the sinks are given
+    sinks: Sequence[Sink]
+
+    def write(self, masks: PartMasks) -> None:
+        """Take the masks of the next frames."""
+        if self.level != len(self.fine):
+            number = np.array([0, *self.fine.tree.coarser(len(self.fine), self.level)], dtype=np.uint8)
+            masks = PartMasks(masks.frames, number[masks.labels])
+        for sink in self.sinks:
+            sink.write(masks)
 
 
 class Coverage:
-    """How much of a clip each part covers."""
+    """A sink that counts how much of a clip each part covers."""
 
     def __init__(self, parts: PartModel) -> None:
-        self._names = parts.names
+        self._parts = parts
         self._pixels = np.zeros(len(parts) + 1, dtype=np.int64)
         self._present = np.zeros(len(parts) + 1, dtype=np.int64)
         self.frames = 0
 
-    def add(self, labels: Pixels) -> None:
-        """Count the labels (N, H, W) of some frames."""
-        for one in labels[:, ::_GLANCE, ::_GLANCE]:
+    def write(self, masks: PartMasks) -> None:
+        """Count the labels of some frames."""
+        for one in masks.labels[:, ::_GLANCE, ::_GLANCE]:
             count = np.bincount(one.ravel(), minlength=len(self._pixels))
             self._pixels += count
             self._present += count > 0
             self.frames += 1
 
     def lines(self) -> list[str]:
-        """A table for people."""
+        """A table for people: a line for each part that is shown."""
         share = self._pixels / max(1, self._pixels.sum())
         found = int((self._present[1:] > 0).sum())
-        head = f"{found} of {len(self._names)} parts found, on {1 - share[0]:.1%} of the picture"
+        shown = {k: name for k, name in enumerate(self._parts.names, start=1) if k not in self._parts.hidden}
+        head = f"{found} of {len(shown)} parts found, on {1 - share[0]:.1%} of the picture"
         rows = [
             f"  {k} {name:<12}{share[k]:7.1%} of the picture, in {self._present[k]} of {self.frames} frames"
-            for k, name in enumerate(self._names, start=1)
+            for k, name in shown.items()
         ]
         return [head, *rows]
 
 
-def run_masks(chain: Chain, options: MaskOptions, source: Source, model: PartModel | None, sink: Sink) -> Coverage:
-    """Fit, or take the given model; then label every frame into a sink that is open already."""
-    if options.save_model is not None:
-        check_model_path(options.save_model)
-    extractor = chain.extractor()
-    if model is None:
-        model = chain.fit([source], extractor)
-    if options.save_model is not None:
-        model.save(options.save_model)
-    return chain.label(source, extractor, model, options.refine, sink)
+def given_model(options: MaskOptions) -> PartModel | None:
+    """The model that a command line names, in as many parts and with those shown that it says; None: it names none.
+
+    Where the number of parts is the model's own, parts that the model hides stay hidden, and names and colours stay.
+
+    Raises:
+        SettingsError: the model cannot be read, is not so fine, or has no such parts.
+    """
+    if options.model_file is None:
+        return None
+    model = PartModel.load(options.model_file)
+    parts = model.tree.sensible() if options.fit.parts == "auto" else options.fit.parts
+    if parts != len(model):
+        model = model.at(parts)
+    return model.select(options.include, options.exclude)
 
 
 def colours_of(model: PartModel | None) -> Pixels:
@@ -137,8 +179,3 @@ def colours_of(model: PartModel | None) -> Pixels:
     if model is None:
         return palette()
     return np.array([(0, 0, 0), *model.colours], dtype=np.uint8)
-
-
-def load_model(path: Path | None) -> PartModel | None:
-    """The part model in a file, if one is given."""
-    return None if path is None else PartModel.load(path)

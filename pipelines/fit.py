@@ -34,4 +34,8 @@ class Fit(PartOptions):
         model = chain.fit(sources, chain.extractor())
         model.save(self.output)
         chain.terminal.times(chain.clock, min(self.fit.frames, sum(s.info.frames or 0 for s in sources)))
-        chain.terminal.say(f"wrote {self.output}: {len(model)} parts over {len(sources)} inputs")
+        tree = model.tree
+        chain.terminal.say(
+            f"wrote {self.output}: {len(model)} parts over {len(sources)} inputs",
+            f"with --model-file, --parts 1 to {tree.most} cuts it anew without another fit; auto: {tree.sensible()}",
+        )

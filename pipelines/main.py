@@ -12,7 +12,8 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, Union
 
@@ -20,13 +21,14 @@ import tyro
 
 from videoparts.config import ExtractorSettings
 from videoparts.errors import VideoPartsError
+from videoparts.presets import DEFAULT, PRESETS, Preset, PresetName
 
 from .demo import Demo
 from .evaluate import Evaluate
 from .fit import Fit
 from .info import Info
 from .masks import Masks
-from .options import MaskOptions
+from .options import MaskOptions, PresetOptions
 from .overlay import Overlay
 
 _INTERRUPTED = 130
@@ -40,6 +42,9 @@ Command = Union[  # noqa: UP007 - tyro reads it at run time
     Annotated[Evaluate, tyro.conf.subcommand("evaluate")],
     Annotated[Info, tyro.conf.subcommand("info")],
 ]
+
+# Commands whose defaults hang on --preset.
+_OF_PARTS: Mapping[str, type[Overlay | Masks | Fit]] = {"overlay": Overlay, "masks": Masks, "fit": Fit}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,21 +67,57 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parse(arguments: Sequence[str]) -> Demo | Overlay | Masks | Fit | Evaluate | Info:
     """Read a command line.
 
-    With ``--model-file`` the extractor's options come from that model; one that is given and differs is an error.
+    What it does not say is as in the preset that it names. With ``--model-file`` the extractor's options and the
+    number of parts are that model's instead; an option of the extractor that is given and differs is an error.
 
     Raises:
         VideoPartsError: an option is wrong.
         SystemExit: help was asked for (0), or the command line cannot be read (2, one line is printed).
     """
-    command = _read(Command, arguments, "videoparts")
-    if not isinstance(command, MaskOptions) or command.model_file is None:
-        return command
+    kind = _OF_PARTS.get(arguments[0]) if arguments else None
+    if kind is None:
+        return _read(Command, arguments, "videoparts")
+    preset = PRESETS[_preset_of(arguments[1:])]
+    command = _read_with(preset, kind, arguments)
+    if isinstance(command, MaskOptions) and command.model_file is not None:
+        return _read_with(_made_by(command.model_file, preset), kind, arguments)
+    if command.extractor.model != preset.extractor.model:
+        return _read_with(preset.with_model(command.extractor.model), kind, arguments)
+    return command
+
+
+def _preset_of(arguments: Sequence[str]) -> PresetName:
+    """The preset that is named, before all else is read. What is wrong with it, reading all will say."""
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            return tyro.cli(PresetOptions, args=list(arguments), return_unknown_args=True, add_help=False)[0].preset
+    except SystemExit:
+        return DEFAULT
+
+
+def _made_by(model_file: Path, preset: Preset) -> Preset:
+    """The preset, with what a part model decides instead."""
     from videoparts.parts import PartModel
 
-    made_by = dataclasses.asdict(PartModel.load(command.model_file).identity)
-    made_by.pop("fingerprint")
-    with_model = dataclasses.replace(command, extractor=ExtractorSettings(**made_by))
-    return _read(type(command), arguments[1:], f"videoparts {arguments[0]}", with_model)
+    model = PartModel.load(model_file)
+    extractor = dataclasses.asdict(model.identity)
+    extractor.pop("fingerprint")
+    return dataclasses.replace(
+        preset, extractor=ExtractorSettings(**extractor), fit=dataclasses.replace(preset.fit, parts=len(model))
+    )
+
+
+def _read_with(preset: Preset, kind: type[Overlay | Masks | Fit], arguments: Sequence[str]) -> Overlay | Masks | Fit:
+    """Read the command line of a command, where a preset gives the defaults."""
+    settings = {f.name: getattr(preset, f.name) for f in dataclasses.fields(kind) if hasattr(preset, f.name)}
+    required = {f.name: tyro.MISSING for f in dataclasses.fields(kind) if _is_required(f)}
+    defaults = kind(**settings, **required)
+    command: Overlay | Masks | Fit = _read(kind, arguments[1:], f"videoparts {arguments[0]}", defaults)
+    return command
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _read(kind: object, arguments: Sequence[str], program: str, default: object = None) -> Any:

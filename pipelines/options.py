@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import tyro
+from tyro.constructors import PrimitiveConstructorSpec
 
 from videoparts.config import (
     ComputeSettings,
@@ -15,6 +16,8 @@ from videoparts.config import (
     RefineSettings,
     SourceSettings,
 )
+from videoparts.errors import SettingsError
+from videoparts.presets import DEFAULT, PresetName
 
 T = TypeVar("T")
 
@@ -22,8 +25,37 @@ Output = Annotated[T, tyro.conf.arg(aliases=["-o"])]
 Quiet = Annotated[bool, tyro.conf.arg(aliases=["-q"])]
 
 
+def _read_numbers(given: list[str]) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in given[0].split(","))
+    except ValueError:
+        raise ValueError(f"{given[0]!r} is no list of numbers, as in 1,3") from None
+
+
+# Numbers with commas between them, as in 1,3.
+Numbers = Annotated[
+    tuple[int, ...],
+    PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="N,N,...",
+        instance_from_str=_read_numbers,
+        is_instance=lambda value: isinstance(value, tuple) and all(isinstance(number, int) for number in value),
+        str_from_instance=lambda numbers: [",".join(map(str, numbers)) or "none"],
+    ),
+]
+
+
 @dataclass(frozen=True)
-class PartOptions:
+class PresetOptions:
+    """Which defaults the other options have."""
+
+    preset: PresetName = DEFAULT
+    """Defaults of the model, load size, stride, frames to fit, window and refinement. fast: a smaller picture;
+    best: a finer one, slower. Whatever else is given beats them."""
+
+
+@dataclass(frozen=True)
+class PartOptions(PresetOptions):
     """How parts are found: what every command that needs a part model takes."""
 
     source: SourceSettings = field(default_factory=SourceSettings)
@@ -37,7 +69,22 @@ class MaskOptions(PartOptions):
     """How every frame is labelled, too."""
 
     refine: RefineSettings = field(default_factory=RefineSettings)
+    include: Numbers = ()
+    """Show these parts only, by number, as in 1,3. They keep their numbers and colours."""
+    exclude: Numbers = ()
+    """Take these parts for background, by number, as in 2."""
     model_file: Path | None = None
-    """Use the parts of this model (.safetensors): the same parts, the same colours."""
+    """Use the parts of this model (.safetensors): the same parts, the same colours. With --parts it is cut into more
+    or fewer, without another fit."""
     save_model: Path | None = None
     """Keep the part model in this file (.safetensors)."""
+
+    def __post_init__(self) -> None:
+        if self.include and self.exclude:
+            raise SettingsError("give --include or --exclude, not both")
+        for option, numbers in (("--include", self.include), ("--exclude", self.exclude)):
+            if any(number < 1 for number in numbers):
+                raise SettingsError(f"{option}: parts have numbers from 1, got {min(numbers)}")
+        for option, where in (("--object", self.fit.object), ("--box", self.fit.box)):
+            if self.model_file is not None and where is not None:
+                raise SettingsError(f"{option} says what to fit, and --model-file is fitted already: leave one out")

@@ -29,21 +29,23 @@ class Overlay(MaskOptions):
         """Run the command."""
         from videoparts.sinks.overlay_video import OverlayVideo
 
-        from .chain import Chain, colours_of, load_model, run_masks
+        from .chain import Chain, Coverage, colours_of, given_model
 
         chain = Chain(self, Terminal(self.quiet))
-        model = load_model(self.model_file)
+        given = given_model(self)
         source = chain.open(self.input)
         sink = OverlayVideo(
             self.output,
             source.info,
-            colours_of(model),
+            colours_of(given),
             self.look,
             inputs=[path for path in (self.model_file, self.save_model) if path],
             clock=chain.clock,
         )
         with sink:
-            coverage = run_masks(chain, self, source, model, sink)
+            extractor, model = chain.model(self, source, given)
+            coverage = Coverage(model)
+            chain.label(source, extractor, model, self.refine, sink, coverage)
         chain.terminal.note(*sink.notes)
         chain.terminal.say(*coverage.lines())
         chain.terminal.times(chain.clock, coverage.frames)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from videoparts.descriptors import unit_length
 from videoparts.features import ExtractorIdentity, Features
 from videoparts.frames import FrameBatch, Pixels, VideoInfo
 from videoparts.grid import Grid
+from videoparts.sources.around import Neighbourhood, neighbourhoods
+from videoparts.sources.selection import seen_at
 
 GREY = (128, 128, 128)
 STRIPES = ((220, 40, 40), (40, 200, 60), (50, 60, 220))
@@ -52,7 +54,12 @@ class MemorySource:
         count = min(count, n)
         yield from self._take([(2 * k + 1) * n // (2 * count) for k in range(count)], size)
 
-    def _take(self, which: range | list[int], size: int) -> Iterator[FrameBatch]:
+    def sample_around(self, count: int, at: float | None = None) -> Iterator[Neighbourhood]:
+        selected = range(len(self._frames))
+        marked = None if at is None else seen_at(selected, self.info.time_base, selected, at, self.info.path)
+        return neighbourhoods(self._take, selected, count, marked)
+
+    def _take(self, which: Sequence[int], size: int) -> Iterator[FrameBatch]:
         for at in range(0, len(which), size):
             some = np.array(which[at : at + size], dtype=np.int64)
             yield FrameBatch(self._frames[some], some, some.copy(), Fraction(1, 25))
@@ -71,14 +78,24 @@ class ColourExtractor:
     def grid(self, size: tuple[int, int]) -> Grid:
         return Grid(size[0], size[1], 8, 8)
 
-    def extract(self, pixels: Pixels | torch.Tensor, *, attention: bool = False) -> Features:
+    def extract(self, pixels: Pixels | torch.Tensor, *, attention: bool = False, tokens: bool = False) -> Features:
         frames = torch.as_tensor(pixels)
         self.frames += len(frames)
         grid = self.grid((frames.shape[1], frames.shape[2]))
-        colour = F.avg_pool2d(frames.permute(0, 3, 1, 2).float() / 255, 8).permute(0, 2, 3, 1)
-        descriptors = unit_length(torch.cat([colour - 0.5, torch.full_like(colour[..., :1], 0.1)], dim=-1))
-        if not attention:
-            return Features(descriptors, grid)
-        vivid = (colour.amax(-1) - colour.amin(-1)) + 0.01
-        looks = torch.stack([vivid, vivid**2 + 0.01, 1.1 - vivid], dim=1)
-        return Features(descriptors, grid, looks / looks.sum((2, 3), keepdim=True))
+        colour = F.avg_pool2d(frames.permute(0, 3, 1, 2).float() / 255, 8)
+        looks = None
+        if attention:
+            vivid = (colour.amax(1) - colour.amin(1)) + 0.01
+            looks = torch.stack([vivid, vivid**2 + 0.01, 1.1 - vivid], dim=1)
+            looks = looks / looks.sum((2, 3), keepdim=True)
+        # The earlier half sees a little around, the later one the patch alone.
+        around = F.avg_pool2d(colour, 3, 1, 1, count_include_pad=False)
+        descriptors = _described(colour)
+        both = torch.cat([_described((3 * colour + around) / 4), descriptors], dim=-1) if tokens else None
+        return Features(descriptors, grid, looks, both)
+
+
+def _described(colour: torch.Tensor) -> torch.Tensor:
+    """(N, 3, h, w) to (N, h, w, 4), unit length."""
+    colour = colour.permute(0, 2, 3, 1)
+    return unit_length(torch.cat([colour - 0.5, torch.full_like(colour[..., :1], 0.1)], dim=-1))

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image
+from videoparts.pipelines.chain import Chain
 from videoparts.pipelines.demo import demo_clip
 from videoparts.pipelines.main import main
+from videoparts.pipelines.main import parse as parse_command
+from videoparts.pipelines.options import MaskOptions
 
 from videoparts.parts import PartModel
+from videoparts.presets import PRESETS, Preset, PresetName
 
 # Small, so that a run takes seconds: real weights all the same.
 QUICK = ["--load-size", "112", "--frames", "6", "--offline", "--device", "cpu"]
@@ -30,12 +37,34 @@ def times(path: Path) -> list[Fraction]:
         return [frame.pts * frame.time_base for frame in container.decode(video=0)]
 
 
-def labels(folder: Path) -> npt.NDArray[np.uint8]:
-    return np.stack([np.array(Image.open(path)) for path in sorted((folder / "davis").glob("*.png"))])
+def parse(arguments: list[str]) -> Any:
+    return parse_command(arguments)
+
+
+def labels(folder: Path, name: str = "davis") -> npt.NDArray[np.uint8]:
+    return np.stack([np.array(Image.open(path)) for path in sorted((folder / name).glob("*.png"))])
 
 
 def left_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture(scope="session")
+def bunny(short_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A part model of the short clip: three parts, which is not the default."""
+    path = tmp_path_factory.mktemp("model") / "bunny.safetensors"
+    assert main(["fit", str(short_clip), "-o", str(path), "--parts", "3", *QUICK]) == 0
+    return path
+
+
+@pytest.fixture
+def no_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pass 1 is not to be run."""
+
+    def refuse(*_: object) -> PartModel:
+        raise AssertionError("nothing is to be fitted")
+
+    monkeypatch.setattr(Chain, "fit", refuse)
 
 
 def test_the_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,6 +129,236 @@ def test_a_second_run_gives_the_same_labels(short_clip: Path, tmp_path: Path) ->
     assert np.array_equal(labels(tmp_path / "out"), labels(tmp_path / "other"))
 
 
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("command", ["overlay", "masks", "fit"])
+def test_a_preset_is_all_that_is_not_said(command: str, name: PresetName) -> None:
+    preset = PRESETS[name]
+    read = parse([command, "a.mp4", f"--preset={name}", "-o", "out", "--parts", "auto"])
+    assert (read.preset, read.extractor) == (name, preset.extractor)
+    assert read.fit == dataclasses.replace(preset.fit, parts="auto")
+    assert not isinstance(read, MaskOptions) or read.refine == preset.refine
+    given = ["--load-size", "300", "--stride", "14", "--frames", "5"]
+    read = parse([command, *given, "--preset", name, "a.mp4", "-o", "out"])
+    assert read.extractor == dataclasses.replace(preset.extractor, load_size=300, stride=14)
+    assert read.fit == dataclasses.replace(preset.fit, frames=5)
+    if command != "fit":
+        read = parse([command, "a.mp4", "-o", "out", "--window", "9", "--preset", name])
+        assert read.refine == dataclasses.replace(preset.refine, window=9)
+
+
+def test_without_a_preset_it_is_balanced() -> None:
+    read = parse(["overlay", "a.mp4", "-o", "out.mp4"])
+    assert read.preset == "balanced"
+    assert Preset(read.extractor, read.fit, read.refine) == PRESETS["balanced"]
+
+
+def test_a_preset_with_another_model_has_a_stride_that_suits_it() -> None:
+    arguments = ["masks", "a.mp4", "-o", "out", "--preset", "best", "--model", "dino_vits8"]
+    assert parse(arguments).extractor.stride == 8
+    assert parse([*arguments, "--stride", "2"]).extractor.stride == 2
+
+
+@pytest.mark.parametrize(("name", "size"), [("fast", 224), ("balanced", 448), ("best", 336)])
+def test_help_shows_the_defaults_of_the_preset(name: str, size: int, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        parse(["overlay", "--preset", name, "--help"])
+    assert not stop.value.code
+    said = " ".join(re.sub("[│╭╰─╮╯]", " ", capsys.readouterr().out).split())
+    assert re.search(r"--load-size INT .*?\(default: (\d+)\)", said)[1] == str(size)  # type: ignore[index]
+    assert size == PRESETS[name].extractor.load_size  # type: ignore[index]
+
+
+def test_a_model_brings_its_extractor_whatever_the_preset_says(bunny: Path, short_clip: Path) -> None:
+    arguments = ["overlay", str(short_clip), "-o", "out.mp4", "--model-file", str(bunny), "--preset", "best"]
+    read = parse(arguments)
+    assert (read.extractor.load_size, read.extractor.stride) == (112, 14)
+    assert read.refine == PRESETS["best"].refine
+    assert read.fit.parts == 3
+    assert parse([*arguments, "--stride", "7"]).extractor.stride == 7  # and is refused later
+
+
+def test_the_preset_is_what_a_run_does(bunny: Path, short_clip: Path, tmp_path: Path) -> None:
+    given = ["--model-file", str(bunny), "--offline", "--device", "cpu", "--end", "0.4"]
+    for name, options in (("a", ["--preset", "fast"]), ("b", ["--window", "3"]), ("c", [])):
+        assert main(["masks", str(short_clip), "-o", str(tmp_path / name), *given, *options]) == 0
+    assert np.array_equal(labels(tmp_path / "a"), labels(tmp_path / "b"))
+    assert not np.array_equal(labels(tmp_path / "a"), labels(tmp_path / "c"))
+
+
+@pytest.mark.usefixtures("no_fit")
+def test_parts_by_number(bunny: Path, short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--model-file", str(bunny), "--offline", "--device", "cpu", "--end", "0.4"]
+    kept = tmp_path / "kept.safetensors"
+    runs = {
+        "all": [],
+        "in": ["--include", "1,3", "--save-model", str(kept)],
+        "out": ["--exclude=2"],
+    }
+    for name, options in runs.items():
+        assert main(["masks", str(short_clip), "-o", str(tmp_path / name), *given, *options]) == 0
+    assert "2 of 2 parts found" in capsys.readouterr().err
+    whole, some = labels(tmp_path / "all"), labels(tmp_path / "in")
+    assert np.array_equal(some, labels(tmp_path / "out"))
+    assert set(np.unique(whole)) == {0, 1, 2, 3}
+    assert np.array_equal(some, np.where(whole == 2, 0, whole))
+    # A model that hides a part is kept so, and shows it when told to.
+    assert PartModel.load(kept).hidden == {2}
+    again = ["masks", str(short_clip), "--model-file", str(kept), "--offline", "--device", "cpu", "--end", "0.4"]
+    assert main([*again, "-o", str(tmp_path / "again")]) == 0
+    assert np.array_equal(labels(tmp_path / "again"), some)
+    assert main([*again, "-o", str(tmp_path / "two"), "--include", "2"]) == 0
+    assert np.array_equal(labels(tmp_path / "two"), np.where(whole == 2, 2, 0))
+
+
+def test_an_overlay_with_parts_by_number(bunny: Path, short_clip: Path, tmp_path: Path) -> None:
+    given = ["--model-file", str(bunny), "--offline", "--device", "cpu", "--end", "0.2", "--alpha", "1", "--outline", "0"]
+    pictures = []
+    for name, options in (("all", []), ("one", ["--include", "1"])):
+        out = tmp_path / f"{name}.mp4"
+        assert main(["overlay", str(short_clip), "-o", str(out), *given, *options]) == 0
+        with av.open(str(out)) as made:
+            pictures.append(next(made.decode(video=0)).to_ndarray(format="rgb24").astype(int))
+
+    def painted(picture: npt.NDArray[np.int64], k: int) -> int:
+        return int((np.abs(picture - PartModel.load(bunny).colours[k - 1]).max(axis=2) < 40).sum())
+
+    whole, some = pictures
+    assert painted(some, 1) > 0.9 * painted(whole, 1) > 100
+    for k in (2, 3):
+        assert painted(some, k) < 0.3 * painted(whole, k)
+
+
+@pytest.mark.parametrize("options", [["--include", "9"], ["--exclude", "1,2,3"], ["--parts", "2", "--exclude", "3"]])
+def test_parts_that_a_model_has_not(
+    options: list[str], bunny: Path, short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["masks", str(short_clip), "-o", str(tmp_path / "out"), "--model-file", str(bunny)]
+    assert main([*given, *options]) == 2
+    (said,) = capsys.readouterr().err.strip().splitlines()
+    assert said.startswith("videoparts: ")
+    assert "part" in said
+    assert left_in(tmp_path) == []
+
+
+def test_parts_that_turn_out_not_to_be_there_are_said_before_any_label(
+    short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Chain, "label", None)
+    arguments = ["--parts", "auto", "--exclude", "16", "--save-model", str(tmp_path / "m.safetensors"), *QUICK]
+    assert main(["masks", str(short_clip), "-o", str(tmp_path / "out"), *arguments]) == 2
+    assert "there is no part 16; this model has parts 1 to" in capsys.readouterr().err.splitlines()[-1]
+    assert left_in(tmp_path) == []
+
+
+@pytest.mark.usefixtures("no_fit")
+def test_a_model_is_cut_anew_without_another_fit(bunny: Path, short_clip: Path, tmp_path: Path) -> None:
+    model = PartModel.load(bunny)
+    wanted = {"3": [], "2": ["--parts", "2"], "4": ["--parts", "4"], "auto": ["--parts", "auto"]}
+    for name, options in wanted.items():
+        kept = tmp_path / f"{name}.safetensors"
+        arguments = ["--model-file", str(bunny), "--save-model", str(kept), "--offline", "--device", "cpu"]
+        arguments += ["--end", "0.2", *options]
+        assert main(["masks", str(short_clip), "-o", str(tmp_path / name), *arguments]) == 0
+        parts = model.tree.sensible() if name == "auto" else int(name)
+        assert len(PartModel.load(kept)) == parts
+        assert set(np.unique(labels(tmp_path / name))) <= set(range(parts + 1))
+    assert labels(tmp_path / "2").max() == 2
+    assert labels(tmp_path / "4").max() == 4
+
+
+def test_a_fit_says_how_the_model_can_be_cut(
+    short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "m.safetensors"
+    assert main(["fit", str(short_clip), "-o", str(path), "--parts", "auto", *QUICK]) == 0
+    model, said = PartModel.load(path), capsys.readouterr().err
+    assert len(model) == model.tree.sensible()
+    assert f"{len(model)} parts over 1 inputs" in said
+    assert f"--parts 1 to {model.tree.most} " in said
+    assert f"auto: {len(model)}" in said
+
+
+def test_levels_are_nested_and_from_one_pass(
+    short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[object] = []
+    label = Chain.label
+
+    def counted(*arguments: Any) -> None:
+        passes.append(arguments)
+        label(*arguments)
+
+    monkeypatch.setattr(Chain, "label", counted)
+    assert main(["masks", str(short_clip), "-o", str(tmp_path), "--parts", "3", "--levels", "8,2,3,2", *QUICK]) == 0
+    assert len(passes) == 1
+    assert "wrote as many of 2, 3, 8 parts" in capsys.readouterr().err
+    assert left_in(tmp_path) == ["davis", "levels"]
+    assert left_in(tmp_path / "levels") == ["2", "3", "8"]
+    three, eight = labels(tmp_path), labels(tmp_path, "levels/8")
+    assert left_in(tmp_path / "davis") == left_in(tmp_path / "levels" / "8")
+    assert np.array_equal(three, labels(tmp_path, "levels/3"))
+    assert set(np.unique(eight)) == set(range(9))
+    for fine, coarse in ((eight, three), (three, labels(tmp_path, "levels/2"))):
+        for k in range(fine.max() + 1):
+            (within,) = np.unique(coarse[fine == k])
+            assert (within == 0) == (k == 0)
+    # Labelled at its own level, the main one differs at borders of parts only.
+    assert main(["masks", str(short_clip), "-o", str(tmp_path / "alone"), "--parts", "3", *QUICK]) == 0
+    alone = labels(tmp_path / "alone")
+    assert ((alone > 0) == (three > 0)).mean() > 0.999
+    assert (alone == three).mean() > 0.97
+
+
+@pytest.mark.usefixtures("no_fit")
+def test_what_is_hidden_is_hidden_at_all_levels(bunny: Path, short_clip: Path, tmp_path: Path) -> None:
+    given = ["--model-file", str(bunny), "--offline", "--device", "cpu", "--end", "0.2"]
+    assert main(["masks", str(short_clip), "-o", str(tmp_path), "--exclude", "1", "--levels", "1,9", *given]) == 0
+    main_level = labels(tmp_path)
+    assert set(np.unique(main_level)) == {0, 2, 3}
+    for level in ("levels/1", "levels/9"):
+        assert np.array_equal(labels(tmp_path, level) > 0, main_level > 0)
+
+
+def test_levels_appear_together_or_not_at_all(
+    bunny: Path, short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(source: Path, *options: str) -> str:
+        given = ["-o", str(tmp_path / "out"), "--model-file", str(bunny), "--offline", "--device", "cpu"]
+        assert main(["masks", str(source), *given, *options]) == 2
+        return capsys.readouterr().err.strip().splitlines()[-1]
+
+    # A frame that cannot be read, when labels of others are written already.
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for i in range(20):
+        Image.fromarray(np.full((60, 80, 3), 10 * i, dtype=np.uint8)).save(frames / f"{i:02d}.png")
+    (frames / "19.png").write_bytes((frames / "18.png").read_bytes()[:60])
+    assert "19.png" in fails(frames, "--levels", "2,4")
+    assert left_in(tmp_path) == ["frames"]
+    # Finer than the tree.
+    model = PartModel.load(bunny)
+    five = {f: getattr(model.tree, f)[:5] for f in ("centroids", "parent", "share", "place", "distance")}
+    small = dataclasses.replace(model, tree=dataclasses.replace(model.tree, **five))
+    small.save(tmp_path / "small.safetensors")
+    kept = ["--save-model", str(tmp_path / "kept.safetensors")]
+    given = ["--model-file", str(tmp_path / "small.safetensors"), *kept]
+    assert "1 to 3 parts, not 4" in fails(short_clip, "--levels", "2,4", *given)
+    assert "1 to 3 parts, not 5" in fails(short_clip, "--parts", "5", *given)
+    assert left_in(tmp_path) == ["frames", "small.safetensors"]
+    # A folder of somebody else's.
+    (tmp_path / "out" / "levels" / "4").mkdir(parents=True)
+    (tmp_path / "out" / "levels" / "4" / "mine.txt").write_text("mine")
+    assert "mine.txt" in fails(short_clip, "--levels", "2,4")
+    assert left_in(tmp_path / "out") == ["levels"]
+    assert left_in(tmp_path / "out" / "levels") == ["4"]
+
+
+def test_an_object_to_start_from_reaches_the_fit() -> None:
+    assert parse(["overlay", "a.mp4", "-o", "b.mp4", "--object", "320,180@1.5"]).fit.object == "320,180@1.5"
+    assert parse(["masks", "a.mp4", "-o", "b", "--box", "1,2,30,40@0:02"]).fit.box == "1,2,30,40@0:02"
+    assert parse(["fit", "a.mp4", "-o", "b.safetensors", "--object=320,180"]).fit.object == "320,180"
+
+
 def test_start_end_every(short_clip: Path, tmp_path: Path) -> None:
     window = ["--start", "0.2", "--end", "0.9", "--every", "2"]
     assert main(["masks", str(short_clip), "-o", str(tmp_path), *window, *QUICK]) == 0
@@ -153,6 +412,27 @@ def bad(tmp_path: Path, short_clip: Path) -> dict[str, tuple[list[str], str]]:
         "option": (["overlay", clip, "-o", out, "--prts", "4"], "--prts"),
         "value": (["overlay", clip, "-o", out, "--parts", "many"], "--parts"),
         "range": (["overlay", clip, "-o", out, "--parts", "0"], "--parts"),
+        "too many": (["overlay", clip, "-o", out, "--parts", "17"], "--parts"),
+        "preset": (["overlay", clip, "-o", out, "--preset", "better"], "'fast', 'balanced', 'best'"),
+        "no preset": (["overlay", clip, "-o", out, "--preset"], "--preset"),
+        "include": (["overlay", clip, "-o", out, "--include", "1,9", "--offline"], "no part 9"),
+        "include word": (["overlay", clip, "-o", out, "--include", "head"], "'head' is no list of numbers"),
+        "include space": (["overlay", clip, "-o", out, "--include", "1", "3"], "3"),
+        "exclude 0": (["masks", clip, "-o", out, "--exclude", "0"], "--exclude"),
+        "exclude all": (["masks", clip, "-o", out, "--exclude", "4,3,2,1"], "leaves no part"),
+        "both": (["masks", clip, "-o", out, "--include", "1", "--exclude", "2"], "not both"),
+        "levels": (["masks", clip, "-o", out, "--levels", "2,17"], "--levels"),
+        "level 0": (["masks", clip, "-o", out, "--levels", "0,2"], "--levels"),
+        "no levels": (["masks", clip, "-o", out, "--levels", "2,,4"], "--levels"),
+        "object": (["overlay", clip, "-o", out, "--object", "here", *QUICK], "--object"),
+        "object below 0": (["overlay", clip, "-o", out, "--object=-5,3@0.1", *QUICK], "--object"),
+        "object of minus": (["overlay", clip, "-o", out, "--object", "-5,-3", *QUICK], "--object"),
+        "object outside": (["overlay", clip, "-o", out, "--object", "321,20", *QUICK], "320 x 180"),
+        "object of time": (["overlay", clip, "-o", out, "--object", "1,2@soon", *QUICK], "soon"),
+        "box": (["overlay", clip, "-o", out, "--box", "1,2,3", *QUICK], "--box"),
+        "box inside out": (["overlay", clip, "-o", out, "--box", "9,9,3,3", *QUICK], "--box"),
+        "object and box": (["fit", clip, "-o", out, "--object", "1,2", "--box", "1,2,3,4"], "not both"),
+        "object of a model": (["masks", clip, "-o", out, "--object", "1,2", "--model-file", str(text)], "--object"),
         "codec": (["overlay", clip, "-o", out, "--codec", "libx999"], "libx999"),
         "times": (["overlay", clip, "-o", out, "--start", "soon"], "soon"),
         "nothing": (["overlay", clip, "-o", out, "--start", "500"], "start"),
@@ -171,7 +451,9 @@ def bad(tmp_path: Path, short_clip: Path) -> dict[str, tuple[list[str], str]]:
     [
         "missing", "text", "empty", "no images", "itself", "suffix", "model", "patch", "stride", "option", "value",
         "range", "codec", "times", "nothing", "weights", "offline", "model file", "save model", "command", "device",
-        "fp16",
+        "fp16", "too many", "preset", "no preset", "include", "include word", "include space", "exclude 0",
+        "exclude all", "both", "levels", "level 0", "no levels", "object", "object below 0", "object of minus",
+        "object outside", "object of time", "box", "box inside out", "object and box", "object of a model",
     ],
 )  # fmt: skip
 def test_what_cannot_work_is_said_in_one_line(
@@ -199,7 +481,7 @@ def test_a_model_of_other_settings_is_refused(
     model = tmp_path / "m.safetensors"
     assert main(["fit", str(short_clip), "-o", str(model), *QUICK]) == 0
     given = ["overlay", str(short_clip), "-o", str(tmp_path / "o.mp4"), "--model-file", str(model)]
-    assert main([*given, "--load-size", "126"]) == 2
+    assert main([*given, "--load-size", "126", "--preset", "fast"]) == 2
     assert "load_size 112, not 126" in capsys.readouterr().err
     assert left_in(tmp_path) == ["m.safetensors"]
 

@@ -13,8 +13,10 @@ from videoparts.pipelines.main import parse
 
 import videoparts
 from videoparts.config import ComputeSettings
+from videoparts.hierarchy import PartTree
 from videoparts.naming import TIMM_NAMES
 from videoparts.parts import PartModel
+from videoparts.probe import CentroidProbe
 from videoparts.vit import ViTExtractor
 
 ROOT = Path(__file__).parents[1]
@@ -34,14 +36,15 @@ def test_its_commands_are_understood(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     one = torch.eye(2)
-    PartModel(one[:1], one[1:], ("part1",), ((1, 2, 3),), extractor.identity).save("cat.safetensors")
+    tree = PartTree(one[0], one[:1], torch.tensor([-1]), torch.ones(1), torch.zeros(1, 2), torch.ones(1), 9.0)
+    PartModel.of(CentroidProbe(one[:1], one[1:]), tree, 1, extractor.identity).save("cat.safetensors")
     command = parse(shlex.split(line, comments=True)[1:])
     assert hasattr(command, "run")
 
 
 def test_its_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
     known = ""
-    for command in ("overlay", "masks", "fit", "demo", "info"):
+    for command in ("overlay", "masks", "fit", "demo", "evaluate", "info"):
         with pytest.raises(SystemExit):
             parse([command, "--help"])
         known += capsys.readouterr().out

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
-from colours import ColourExtractor, MemorySource, frame, truth
+from colours import GREY, STRIPES, ColourExtractor, MemorySource, frame, truth
 
+from videoparts import fit, segmentation
 from videoparts.cache import FeatureCache
 from videoparts.clock import StageClock
-from videoparts.config import FitSettings
-from videoparts.errors import FitError, ModelMismatchError
+from videoparts.config import FitSettings, Foreground, RefineSettings
+from videoparts.errors import FitError, ModelMismatchError, VideoPartsError
+from videoparts.evidence import Cues
+from videoparts.features import Features
 from videoparts.fit import fit_parts
-from videoparts.frames import Pixels
+from videoparts.flow import Flow
+from videoparts.foreground import find_foreground
+from videoparts.frames import FrameBatch, Pixels
+from videoparts.hierarchy import tree_tensors
 from videoparts.parts import PartModel
+from videoparts.probe import probe_tensors
+from videoparts.refine import label_pixels, working_scores
+from videoparts.sample import Sample
 from videoparts.segmentation import segment
+from videoparts.sources.around import Neighbourhood
+from videoparts.window import Scored, windowed
 
 FIT = FitSettings(parts=3, frames=6)
 
@@ -35,6 +50,14 @@ def agreement(labels: Pixels, right: Pixels) -> tuple[float, list[int]]:
         taken.append(label)
         scores.append(((labels == label) & (right == k)).sum() / ((labels == label) | (right == k)).sum())
     return float(min(scores)), taken
+
+
+def assert_same(one: PartModel, other: PartModel) -> None:
+    """Bit for bit."""
+    tensors, others = (probe_tensors(model.probe) | tree_tensors(model.tree) for model in (one, other))
+    assert tensors.keys() == others.keys()
+    assert all(tensors[name].equal(others[name]) for name in tensors)
+    assert (one.parts, one.names, one.identity) == (other.parts, other.names, other.identity)
 
 
 def test_parts_are_found_and_stay_the_same_through_the_clip() -> None:
@@ -67,8 +90,7 @@ def test_the_batch_size_changes_nothing(size: int) -> None:
     source = clip()
     small, large = ColourExtractor(2), ColourExtractor(size)
     one, other = fit_parts(source, small, FIT), fit_parts(source, large, FIT)
-    assert one.parts.equal(other.parts)
-    assert one.background.equal(other.background)
+    assert_same(one, other)
     assert np.array_equal(labels_of(source, small, one), labels_of(source, large, other))
 
 
@@ -84,13 +106,137 @@ def test_the_number_of_threads_changes_nothing(threads: int) -> None:
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(1)
-    assert again.parts.equal(model.parts)
+    assert_same(again, model)
     assert np.array_equal(several, one)
 
 
-def test_the_same_seed_gives_the_same_model() -> None:
-    one, other = (fit_parts(clip(), ColourExtractor(), FIT) for _ in range(2))
-    assert one.parts.equal(other.parts)
+def test_without_a_window_each_frame_is_labelled_alone() -> None:
+    source, extractor = clip(), ColourExtractor(3)
+    model = fit_parts(source, extractor, FIT)
+    settings = RefineSettings(window=0)
+    labels = labels_of(source, extractor, model, settings=settings)
+    for i, wanted in enumerate(labels):
+        alone = torch.from_numpy(frame(i)[None])
+        features = extractor.extract(alone, tokens=True)
+        scores = working_scores(model.probabilities(features), features.grid, (96, 160))
+        assert np.array_equal(label_pixels(scores, alone, settings)[0].numpy(), wanted)
+
+
+@pytest.mark.parametrize("width", [0, 3])
+def test_the_window_is_the_one_of_the_settings(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+
+    def recorded(items: Iterator[Scored], window: int, clock: StageClock) -> Iterator[Scored]:
+        given.append(window)
+        return windowed(items, window, clock)
+
+    monkeypatch.setattr(segmentation, "windowed", recorded)
+    source, extractor = clip(4), ColourExtractor()
+    labels_of(source, extractor, fit_parts(source, extractor, FIT), settings=RefineSettings(window=width))
+    assert given == [width]
+
+
+def test_closing_the_masks_stops_everything() -> None:
+    class Closing(MemorySource):
+        closed = False
+
+        def batches(self, size: int) -> Iterator[FrameBatch]:
+            try:
+                yield from super().batches(size)
+            finally:
+                self.closed = True
+
+    source, extractor = Closing(np.stack([frame(i) for i in range(20)])), ColourExtractor(1)
+    masks = segment(source, extractor, fit_parts(source, extractor, FIT))
+    next(masks)
+    masks.close()  # type: ignore[attr-defined]
+    assert source.closed
+
+
+@pytest.mark.parametrize("foreground", ["probe", "vote"])
+def test_the_same_seed_gives_the_same_model(foreground: Foreground) -> None:
+    settings = replace(FIT, foreground=foreground)
+    one, other = (fit_parts(clip(), ColourExtractor(), settings) for _ in range(2))
+    assert_same(one, other)
+
+
+def test_the_papers_vote_labels_a_clip_too() -> None:
+    source, extractor = clip(), ColourExtractor()
+    model = fit_parts(source, extractor, replace(FIT, foreground="vote", threshold=0.3))
+    assert not model.probe.needs_tokens
+    labels = labels_of(source, extractor, model)
+    assert agreement(labels, np.stack([truth(i) for i in range(20)]))[0] > 0.97
+
+
+def test_as_many_parts_as_the_clip_has() -> None:
+    model = fit_parts(clip(), ColourExtractor(), replace(FIT, parts="auto"))
+    assert len(model) == 3
+
+
+class Recorded(ColourExtractor):
+    """Remembers with what it was asked for tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[bool] = []
+
+    def extract(self, pixels: Pixels | torch.Tensor, *, attention: bool = False, tokens: bool = False) -> Features:
+        self.asked.append(tokens)
+        return super().extract(pixels, attention=attention, tokens=tokens)
+
+
+@pytest.mark.parametrize("foreground", ["probe", "vote"])
+def test_pass_2_asks_for_tokens_where_the_probe_reads_them(foreground: Foreground) -> None:
+    source = clip()
+    model = fit_parts(source, ColourExtractor(), replace(FIT, foreground=foreground))
+    extractor = Recorded()
+    labels_of(source, extractor, model)
+    assert set(extractor.asked) == {foreground == "probe"}
+
+
+@pytest.mark.parametrize("settings", [replace(FIT, motion="off"), replace(FIT, foreground="vote")])
+def test_no_flow_is_worked_out_in_vain(settings: FitSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(_: Neighbourhood) -> list[Flow]:
+        raise AssertionError
+
+    monkeypatch.setattr(fit, "flows_around", forbidden)
+    fit_parts(clip(), ColourExtractor(), settings)
+    with pytest.raises(AssertionError):
+        fit_parts(clip(), ColourExtractor(), FIT)
+
+
+def test_the_flow_of_a_sampled_frame_is_to_the_frames_next_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[int, bool, bool]] = []
+
+    def recorded(around: Neighbourhood) -> list[Flow]:
+        at = int(around.frame.index[0])
+        before = around.before is not None and np.array_equal(around.before, frame(at - 1))
+        after = around.after is not None and np.array_equal(around.after, frame(at + 1))
+        given.append((at, before, after))
+        return []
+
+    monkeypatch.setattr(fit, "flows_around", recorded)
+    fit_parts(clip(3), ColourExtractor(), FIT)
+    assert given == [(0, False, True), (1, True, True), (2, True, False)]
+
+
+def test_at_most_so_many_patches_are_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Sample] = []
+
+    def recorded(sample: Sample, settings: FitSettings, cues: Cues | None) -> object:
+        given.append(sample)
+        return find_foreground(sample, settings, cues)
+
+    monkeypatch.setattr(fit, "find_foreground", recorded)
+    for descriptors in (60_000, 6 * 12 * 20, 6 * 6 * 10, 200):
+        fit_parts(clip(), ColourExtractor(), replace(FIT, descriptors=descriptors))
+    assert [len(sample) for sample in given[:3]] == [6 * 12 * 20, 6 * 12 * 20, 6 * 6 * 10]
+    assert len(given[3]) <= 200
+    assert all(len(sample.frames) == 6 for sample in given)
+    # What is left are rows and columns of the whole: the same descriptors at the same places.
+    whole, half = given[0].frames[2], given[2].frames[2]
+    for name in ("descriptors", "tokens"):
+        assert np.array_equal(getattr(half, name), getattr(whole, name)[1::2, 1::2])
 
 
 def test_frames_of_pass_1_are_not_extracted_twice() -> None:
@@ -104,7 +250,7 @@ def test_frames_of_pass_1_are_not_extracted_twice() -> None:
 
 
 def test_the_cache_keeps_to_its_budget() -> None:
-    frame_bytes = 12 * 20 * 4 * 4  # patches x colours x float32
+    frame_bytes = 12 * 20 * (4 + 8) * 4  # patches x descriptor and tokens x float32
     cache = FeatureCache(budget=2 * frame_bytes + 1)
     fit_parts(clip(), ColourExtractor(), FIT, cache=cache)
     assert len(cache) == 2
@@ -119,20 +265,53 @@ def test_another_extractor_is_refused_and_the_difference_named() -> None:
     assert "stride" not in str(caught.value)
 
 
-def test_too_small_an_object_for_so_many_parts() -> None:
-    with pytest.raises(FitError, match="too few for 60 parts"):
-        fit_parts(MemorySource(frame(0)[None]), ColourExtractor(), FitSettings(parts=60, frames=1))
+def test_too_small_an_object_for_parts() -> None:
+    small = np.full((1, 96, 160, 3), GREY[0], dtype=np.uint8)
+    small[0, 40:64, 40:64] = STRIPES[0]
+    with pytest.raises(FitError, match=r"the object covers 9 patches of 1 frames.*; lower --parts"):
+        fit_parts(MemorySource(small), ColourExtractor(), FitSettings(frames=1))
+
+
+@pytest.mark.parametrize("foreground", ["probe", "vote"])
+def test_a_clip_that_shows_nothing_is_an_error_in_one_line(foreground: Foreground) -> None:
+    blank = MemorySource(np.full((4, 96, 160, 3), 99, dtype=np.uint8))
+    with pytest.raises(VideoPartsError) as caught:
+        fit_parts(blank, ColourExtractor(), replace(FIT, foreground=foreground))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_cache_gives_what_it_was_given(tmp_path: Path) -> None:
+    cache, extractor = FeatureCache(), ColourExtractor()
+    with_tokens = extractor.extract(frame(0)[None], attention=True, tokens=True)
+    without = extractor.extract(frame(1)[None])
+    cache.put(tmp_path, 0, with_tokens)
+    cache.put(tmp_path, 1, without)
+    cache.put(tmp_path, 1, with_tokens)  # it is there already
+    first, second = cache.get(tmp_path, 0), cache.get(tmp_path, 1)
+    assert first is not None
+    assert second is not None
+    assert with_tokens.tokens is not None
+    assert first.tokens is not None
+    assert first.tokens.equal(with_tokens.tokens)
+    assert first.descriptors.equal(with_tokens.descriptors)
+    assert first.attention is None
+    assert second.tokens is None
+    assert second.descriptors.equal(without.descriptors)
+    assert cache.get(tmp_path, 2) is None
+    assert cache.get(tmp_path / "other", 0) is None
+    with_tokens.tokens.zero_()  # it keeps a copy
+    assert first.tokens.any()
 
 
 def test_where_the_time_goes_is_counted() -> None:
     clock, source, extractor = StageClock(), clip(), ColourExtractor()
     model = fit_parts(source, extractor, FIT, clock=clock)
     list(segment(source, extractor, model, clock=clock))
-    assert set(clock.seconds) == {"decode", "vit", "cluster", "refine"}
+    assert set(clock.seconds) == {"decode", "flow", "vit", "cluster", "window", "refine"}
     assert all(seconds > 0 for seconds in clock.seconds.values())
 
 
 def test_progress_counts_every_sampled_frame() -> None:
     steps: list[int] = []
     fit_parts(clip(), ColourExtractor(4), FIT, on_frames=steps.append)
-    assert steps == [4, 2]
+    assert steps == [1] * 6

@@ -145,6 +145,36 @@ class TestConformance:
         assert all(len(b) == size for b in sampled[:-1])
         assert all(np.array_equal(got[i], everything[i]) for i in got)
 
+    @pytest.mark.parametrize(("count", "every"), [(4, 1), (1000, 1), (3, 3)])
+    def test_sampled_frames_come_with_those_around_them(self, case: Case, count: int, every: int) -> None:
+        source = case.open(every=every)
+        everything = frames(read(source))
+        sampled = frames(list(source.sample(count, 8)))
+        pts = {int(i): int(p) for b in source.batches(8) for i, p in zip(b.index, b.pts, strict=True)}
+        places, found = list(everything), list(source.sample_around(count))
+        assert [int(one.frame.index[0]) for one in found] == list(sampled)
+        for one in found:
+            assert len(one.frame) == 1
+            at = int(one.frame.index[0])
+            assert int(one.frame.pts[0]) == pts[at]
+            assert np.array_equal(one.frame.pixels[0], sampled[at])
+            for position, pixels in ((at - every, one.before), (at + every, one.after)):
+                assert (pixels is not None) == (position in places)
+                assert pixels is None or np.array_equal(pixels, everything[position])
+            assert not one.marked
+
+    def test_the_frame_of_some_time_comes_beside_the_sampled_ones(self, case: Case) -> None:
+        source, n = case.open(), len(case.times)
+        marked = n // 3
+        seconds = float(case.times[marked])
+        later = seconds + 0.4 * float(case.times[marked + 1] - case.times[marked])  # it is still seen
+        for at in (seconds, later):
+            found = list(source.sample_around(2, at))
+            assert [int(one.frame.index[0]) for one in found if one.marked] == [marked]
+            assert [int(one.frame.index[0]) for one in found] == sorted({n // 4, 3 * n // 4, marked})
+        with pytest.raises(SourceError, match="no frame is seen at 3600 seconds"):
+            list(source.sample_around(2, 3600.0))
+
     def test_reading_again_and_two_at_once(self, case: Case) -> None:
         source = case.open()
         one, two = source.batches(3), source.batches(5)

@@ -12,7 +12,8 @@ import slow_vit
 import timm
 import torch
 import torch.nn.functional as F
-from tiny import DEPTH, HEADS, PATCH, SIDE, TINY, random_tensors, tiny_extractor, tiny_file, tiny_weights
+from timm.models.vision_transformer import VisionTransformer
+from tiny import DEPTH, HEADS, MEAN, PATCH, SIDE, STD, TINY, random_tensors, tiny_extractor, tiny_file, tiny_weights
 
 from videoparts import vit
 from videoparts.config import ComputeSettings, ExtractorSettings
@@ -103,7 +104,7 @@ def test_binned_descriptors_are_binned_before_they_are_scaled(facet: str, binned
     blocks, prefix = slow("v2", 16, 36, 4)
     raw = torch.from_numpy(getattr(blocks[-1], facet)[prefix:]).reshape(1, 4, 9, -1)
     wanted = F.normalize(log_bin(raw) if binned else raw, dim=-1)
-    found = tiny_extractor("v2", facet=facet, binned=binned).describe(picture(16, 36)).descriptors
+    found = tiny_extractor("v2", layer=-1, facet=facet, binned=binned).describe(picture(16, 36)).descriptors
     assert found.shape == wanted.shape
     assert (found - wanted).abs().max() < 2e-5
     assert (found.norm(dim=-1) - 1).abs().max() < 1e-5
@@ -133,7 +134,7 @@ def test_real_architectures_agree_with_timm(name: str) -> None:
     model.load_state_dict(tensors)
     side = model.patch_embed.img_size[0]
     image = picture(side, side)
-    wanted = timm_qkv(model, image, 11)[model.num_prefix_tokens :, 1]
+    wanted = timm_qkv(model, image, 9)[model.num_prefix_tokens :, 1]
     compute = ComputeSettings(device="cpu", precision="fp32")
     ours = ViTExtractor(ExtractorSettings(model=name), compute, weights=Weights(tensors, "random"))
     found = ours.describe(image).descriptors[0].flatten(0, 1)
@@ -150,8 +151,98 @@ def test_real_weights_agree_with_timm(extractor: ViTExtractor, photograph: Any) 
     assert all(name.startswith("norm.") for name in missing)
     image = torch.from_numpy(photograph).permute(2, 0, 1)[None].float() / 255
     image = F.interpolate(image, size=(518, 518), mode="bilinear")
-    wanted = timm_qkv(model, image, 11)[1:, 1]
+    wanted = timm_qkv(model, image, extractor.identity.layer)[1:, 1]
     assert F.cosine_similarity(extractor.describe(image).descriptors[0].flatten(0, 1), wanted).min() > 0.99999
+
+
+# Tokens
+
+
+def timm_outputs(model: Any, image: torch.Tensor) -> list[torch.Tensor]:
+    """(h * w, D) of every block, from timm's own forward pass."""
+    caught: list[torch.Tensor] = []
+    handles = [block.register_forward_hook(lambda *a: caught.append(a[2])) for block in model.blocks]
+    mean, std = (torch.tensor(model.default_cfg[k])[:, None, None] for k in ("mean", "std"))
+    with torch.inference_mode():
+        model((image - mean) / std)
+    for handle in handles:
+        handle.remove()
+    return [out[0, model.num_prefix_tokens :] for out in caught]
+
+
+@pytest.mark.parametrize("facet", ["key", "token"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_tokens_are_outputs_of_timms_blocks(family: str, facet: str) -> None:
+    model = timm.create_model(TINY[family]).eval()
+    model.load_state_dict(tiny_weights(family).tensors)
+    image = picture(PATCH * SIDE, PATCH * SIDE)
+    outputs = timm_outputs(model, image)
+    assert len(outputs) == DEPTH
+    for layer, earlier in ((0, 0), (1, 0), (2, 1), (3, 2)):  # the earlier one at two thirds
+        for attention in (False, True):
+            features = fast(family, layer, facet, PATCH).describe(image, attention=attention, tokens=True)
+            assert features.tokens is not None
+            assert features.tokens.dtype == torch.float32
+            found = features.tokens[0].flatten(0, 1)
+            wanted = torch.cat([F.normalize(outputs[i], dim=-1) for i in (earlier, layer)], dim=-1)
+            assert found.shape == wanted.shape
+            assert (found - wanted).abs().max() < 2e-5, (layer, attention)
+
+
+@pytest.mark.parametrize(("height", "width", "stride"), SIZES[1:])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_tokens_at_any_size_and_stride_are_those_of_the_slow_vit(
+    family: str, height: int, width: int, stride: int
+) -> None:
+    blocks, prefix = slow(family, height, width, stride)
+    tokens = fast(family, 3, "key", stride).describe(picture(height, width), tokens=True).tokens
+    assert tokens is not None
+    halves = [F.normalize(torch.from_numpy(blocks[i].token[prefix:]), dim=-1) for i in (2, 3)]
+    assert (tokens[0].flatten(0, 1) - torch.cat(halves, dim=-1)).abs().max() < 2e-5
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("facet", ["key", "value", "token"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_asking_for_tokens_changes_nothing_else(family: str, facet: str, precision: str) -> None:
+    for layer in range(DEPTH):
+        extractor = tiny_extractor(family, layer=layer, facet=facet, precision=precision)
+        plain = extractor.extract(frames(2), attention=True)
+        more = extractor.extract(frames(2), attention=True, tokens=True)
+        assert plain.tokens is None
+        assert more.tokens is not None
+        assert plain.attention is not None
+        assert more.attention is not None
+        assert more.descriptors.equal(plain.descriptors)
+        assert more.attention.equal(plain.attention)
+        alone = extractor.extract(frames(2), tokens=True)
+        assert alone.tokens is not None
+        assert alone.tokens.equal(more.tokens)
+        assert alone.descriptors.equal(extractor.extract(frames(2)).descriptors)
+        halves = alone.tokens.unflatten(-1, (2, -1))
+        assert (halves.norm(dim=-1) - 1).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize(("depth", "layer"), [(1, 0), (2, 0), (4, 2), (12, 9), (24, 19), (40, 32)])
+def test_the_default_layer_is_at_five_sixths_of_the_depth(
+    depth: int, layer: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def built(_: str) -> Any:
+        shallow = {"img_size": PATCH * SIDE, "patch_size": PATCH, "embed_dim": 6, "num_heads": 3, "num_classes": 0}
+        model = VisionTransformer(depth=depth, **shallow)
+        model.default_cfg = {"mean": MEAN, "std": STD}
+        return model
+
+    monkeypatch.setattr(vit, "_build", built)
+    weights = Weights(built("").state_dict(), "drawn")
+
+    def made(layer: int | None) -> int:
+        settings = ExtractorSettings(model=TINY["v1"], layer=layer, load_size=20)
+        return ViTExtractor(settings, ComputeSettings(device="cpu"), weights=weights).identity.layer
+
+    assert made(None) == layer
+    assert made(-1) == depth - 1
+    assert made(0) == 0
 
 
 @pytest.fixture
@@ -170,12 +261,15 @@ def two_threads() -> Iterator[None]:
 def test_the_result_does_not_depend_on_the_batch(family: str, precision: str) -> None:
     extractor = tiny_extractor(family, precision=precision, binned=True, stride=2)
     pixels = frames(5)
-    together = extractor.extract(pixels, attention=True)
+    together = extractor.extract(pixels, attention=True, tokens=True)
     assert together.attention is not None
+    assert together.tokens is not None
     for size in (1, 2):
         for i in range(0, 5, size):
-            part = extractor.extract(pixels[i : i + size], attention=True)
+            part = extractor.extract(pixels[i : i + size], attention=True, tokens=True)
             assert part.attention is not None
+            assert part.tokens is not None
+            assert torch.equal(part.tokens, together.tokens[i : i + size])
             assert torch.equal(part.descriptors, together.descriptors[i : i + size])
             assert torch.equal(part.attention, together.attention[i : i + size])
 
@@ -198,7 +292,7 @@ def test_bf16_is_close_to_fp32(extractor: ViTExtractor, photograph: Any) -> None
     assert half.dtype == torch.bfloat16
     assert half.identity == extractor.identity
     pixels = torch.from_numpy(photograph)[None]
-    ours, exact = half.extract(pixels, attention=True), extractor.extract(pixels, attention=True)
+    ours, exact = (e.extract(pixels, attention=True, tokens=True) for e in (half, extractor))
     cosines = F.cosine_similarity(ours.descriptors, exact.descriptors, dim=-1)
     assert cosines.mean() > 0.995
     assert cosines.min() > 0.99
@@ -206,6 +300,10 @@ def test_bf16_is_close_to_fp32(extractor: ViTExtractor, photograph: Any) -> None
     assert ours.descriptors.dtype == torch.float32
     assert ours.attention is not None
     assert exact.attention is not None
+    assert ours.tokens is not None
+    assert exact.tokens is not None
+    assert F.cosine_similarity(ours.tokens, exact.tokens, dim=-1).min() > 0.99
+    assert ours.tokens.dtype == torch.float32
     assert F.cosine_similarity(ours.attention.flatten(2), exact.attention.flatten(2), dim=-1).min() > 0.99
 
 
@@ -245,22 +343,29 @@ def count_calls(extractor: ViTExtractor) -> list[str]:
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize(
-    ("facet", "layer", "attention", "whole_blocks"),
+    ("facet", "layer", "asked", "whole_blocks"),
     [
-        ("key", 0, False, 0),
-        ("key", 2, False, 2),
-        ("key", DEPTH - 1, False, DEPTH - 1),
-        ("token", 2, False, 3),
-        ("token", DEPTH - 1, False, DEPTH),
-        ("key", 1, True, DEPTH - 1),
-        ("key", DEPTH - 1, True, DEPTH - 1),
-        ("token", 1, True, DEPTH - 1),
+        ("key", 0, "", 0),
+        ("key", 2, "", 2),
+        ("key", DEPTH - 1, "", DEPTH - 1),
+        ("token", 2, "", 3),
+        ("token", DEPTH - 1, "", DEPTH),
+        ("key", 1, "attention", DEPTH - 1),
+        ("key", DEPTH - 1, "attention", DEPTH - 1),
+        ("token", 1, "attention", DEPTH - 1),
+        ("key", 0, "tokens", 1),
+        ("key", 2, "tokens", 3),
+        ("key", DEPTH - 1, "tokens", DEPTH),
+        ("token", 2, "tokens", 3),
+        ("key", 1, "attention tokens", DEPTH - 1),
+        ("key", DEPTH - 1, "attention tokens", DEPTH),
+        ("token", DEPTH - 1, "attention tokens", DEPTH),
     ],
 )
-def test_no_block_runs_in_vain(family: str, facet: str, layer: int, attention: bool, whole_blocks: int) -> None:
+def test_no_block_runs_in_vain(family: str, facet: str, layer: int, asked: str, whole_blocks: int) -> None:
     extractor = tiny_extractor(family, facet=facet, layer=layer)
     called = count_calls(extractor)
-    extractor.describe(picture(20, 20), attention=attention)
+    extractor.describe(picture(20, 20), attention="attention" in asked, tokens="tokens" in asked)
     assert called == [f"{i}.{n}" for i in range(whole_blocks) for n in ("attn.qkv", "attn.proj", "attn", "mlp")]
 
 
@@ -269,9 +374,10 @@ def test_no_block_runs_in_vain(family: str, facet: str, layer: int, attention: b
 
 def test_identity_holds_all_that_a_descriptor_depends_on() -> None:
     base = tiny_extractor("v2").identity
-    assert base.layer == DEPTH - 1
+    assert base.layer == DEPTH - 2  # at five sixths of the depth
     assert base.stride == PATCH
-    assert base == tiny_extractor("v2", layer=DEPTH - 1, stride=PATCH).identity
+    assert base == tiny_extractor("v2", layer=DEPTH - 2, stride=PATCH).identity
+    assert base == tiny_extractor("v2", layer=-2).identity
     others = [
         tiny_extractor("v1").identity,
         tiny_extractor("v2", seed=1).identity,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
+from .features import Features
 
 
 class FeatureCache:
-    """Keeps descriptors of single frames, first come first kept, until its budget is used up.
+    """Keeps the features of single frames, first come first kept, until its budget is used up.
 
     A frame that pass 1 sampled comes again in pass 2; a short clip is sampled whole.
 
@@ -18,18 +18,23 @@ class FeatureCache:
 
     def __init__(self, budget: int = 256 << 20) -> None:
         self._left = budget
-        self._kept: dict[tuple[Path, int], torch.Tensor] = {}
+        self._kept: dict[tuple[Path, int], Features] = {}
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def put(self, path: Path, index: int, descriptors: torch.Tensor) -> None:
-        """Keep the descriptors (h, w, D) of frame ``index`` of a source, where there is room."""
-        size = descriptors.numel() * descriptors.element_size()
+    def put(self, path: Path, index: int, features: Features) -> None:
+        """Keep the descriptors and tokens of frame ``index`` of a source, where there is room.
+
+        ``features`` are of that frame alone.
+        """
+        tensors = [t for t in (features.descriptors, features.tokens) if t is not None]
+        size = sum(t.numel() * t.element_size() for t in tensors)
         if size <= self._left and (path, index) not in self._kept:
-            self._kept[path, index] = descriptors.clone()
+            descriptors, *tokens = (t.clone() for t in tensors)
+            self._kept[path, index] = Features(descriptors, features.grid, tokens=tokens[0] if tokens else None)
             self._left -= size
 
-    def get(self, path: Path, index: int) -> torch.Tensor | None:
+    def get(self, path: Path, index: int) -> Features | None:
         """What was kept of that frame, None where nothing was."""
         return self._kept.get((path, index))

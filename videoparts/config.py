@@ -14,7 +14,10 @@ from .errors import SettingsError
 Facet = Literal["key", "query", "value", "token"]
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
 Decoder = Literal["auto", "decord", "pyav"]
-Foreground = Literal["consensus", "vote"]
+Foreground = Literal["probe", "vote"]
+Motion = Literal["auto", "off"]
+
+MOST_PARTS = 16  # that an object is divided into
 
 
 def _require(condition: bool, message: str) -> None:
@@ -52,13 +55,14 @@ class ExtractorSettings:
     model: str = "dinov2_vits14"
     """A ViT of the DINO family: dino_vits8, dino_vitb16, dinov2_vits14, dinov2_vitb14_reg, dinov3_vits16, ..., or
     its name in timm."""
-    layer: int = -1
-    """Block whose descriptors are taken, from 0; negative counts from the last."""
+    layer: int | None = None
+    """Block whose descriptors are taken, from 0; negative counts from the last. Default: at five sixths of the depth,
+    which is 9 of 12."""
     facet: Facet = "key"
     """What of that block describes a patch."""
     stride: int | None = None
     """Pixels between patches: divides the patch size; smaller is finer and slower. Default: the patch size."""
-    load_size: int = 336
+    load_size: int = 448
     """Short side in pixels to which a frame is resized for the ViT."""
     binned: bool = False
     """Join each descriptor with its surroundings (log-binning, 17 bins)."""
@@ -93,33 +97,41 @@ class ComputeSettings:
 class FitSettings:
     """How one part model is learned from sampled frames (paper, sections 3 and 4)."""
 
-    parts: int = 4
-    """Parts of the foreground."""
+    parts: int | Literal["auto"] = 4
+    """Parts of the object; auto: as many as the clip has reason for."""
     frames: int = 24
     """Frames sampled evenly over all inputs together."""
     descriptors: int = 60_000
-    """Descriptors kept for clustering, drawn evenly from those frames."""
+    """Patches kept for learning, drawn evenly from those frames."""
     seed: int = 0
-    """Seed of the drawing and of k-means."""
-    foreground: Foreground = "consensus"
-    """How the object is found: the paper's vote of the frames for salient clusters, or that vote taken over several
-    clusterings."""
+    """Seed of what is drawn and of k-means."""
+    foreground: Foreground = "probe"
+    """How the object is found: by a probe that the clip teaches itself, or by the paper's vote of the frames for
+    salient clusters."""
+    motion: Motion = "auto"
+    """auto: what moves by itself is the object, where frames follow each other; off: looks alone."""
+    object: str | None = None
+    """Where the object is: x,y@time, a point in pixels of the frame at that time, as in 320,180@1.5."""
+    box: str | None = None
+    """A box around the object: x0,y0,x1,y1@time, in pixels of the frame at that time."""
     votes: float | None = None
-    """Share of the frames' votes that a cluster needs to be foreground. Unset: 0.75 for vote, as in the paper; 0.5
-    for consensus."""
+    """Share of the frames' votes that a cluster needs to be foreground, for vote. Unset: 0.75, as in the paper."""
     threshold: float | None = None
-    """Mean saliency, 0 to 1, above which a frame votes for a cluster. Unset: 0.065 for vote, as in the paper; 0.05
-    for consensus."""
+    """Mean saliency, 0 to 1, above which a frame votes for a cluster, for vote. Unset: 0.065, as in the paper."""
     elbow: float = 0.975
     """vote takes more clusters while the mean distance falls below this share of the last one."""
 
     def __post_init__(self) -> None:
-        _require(1 <= self.parts <= 64, f"--parts must be 1 to 64, got {self.parts}")
+        _require(
+            self.parts == "auto" or 1 <= self.parts <= MOST_PARTS,
+            f"--parts must be 1 to {MOST_PARTS} or auto, got {self.parts}",
+        )
         _require(self.frames >= 1, f"--frames must be at least 1, got {self.frames}")
         _require(self.descriptors >= 100, f"--descriptors must be at least 100, got {self.descriptors}")
         _require(0 < self.elbow < 1, f"--elbow must lie between 0 and 1, got {self.elbow}")
         _require(self.votes is None or 0 < self.votes <= 1, f"--votes must lie between 0 and 1, got {self.votes}")
         _require(self.seed >= 0, f"--seed must not be negative, got {self.seed}")
+        _require(self.object is None or self.box is None, "give --object or --box, not both")
 
 
 @dataclass(frozen=True)
@@ -152,10 +164,20 @@ class RefineSettings:
     """How patch scores become pixel labels."""
 
     radius: int = 4
-    """Radius of the guided filter, in pixels of its working size. 0: plain bilinear upsampling."""
-    eps: float = 1e-4
+    """Radius of the guided filter, in 120ths of the frame's short side. 0: plain bilinear upsampling."""
+    eps: float = 1e-5
     """Regularisation of the guided filter: smaller follows weaker edges. Colours run from 0 to 1."""
+    steps: int = 5
+    """Rounds in which pixels of a colour agree whether they are the object. 0: the guided filter alone."""
+    window: int = 5
+    """Frames averaged around each, along the optical flow, so that labels do not flicker: an odd number. 0: each
+    frame alone."""
 
     def __post_init__(self) -> None:
         _require(0 <= self.radius <= 64, f"--radius must be 0 to 64, got {self.radius}")
         _require(self.eps > 0, f"--eps must be positive, got {self.eps}")
+        _require(0 <= self.steps <= 100, f"--steps must be 0 to 100, got {self.steps}")
+        _require(
+            0 <= self.window <= 31 and (self.window % 2 == 1 or self.window == 0),
+            f"--window must be 0 or odd, as 3, 5 or 7, and at most 31, got {self.window}",
+        )

@@ -19,6 +19,7 @@ class Features:
     descriptors: torch.Tensor  # (N, h, w, D) float32, unit length
     grid: Grid  # where the h x w patches lie
     attention: torch.Tensor | None = None  # (N, heads, h, w) float32: each head's [CLS] attention
+    tokens: torch.Tensor | None = None  # (N, h, w, D2) float32: outputs of two blocks, each unit length, side by side
 
     def __post_init__(self) -> None:
         shape = self.descriptors.shape
@@ -26,13 +27,19 @@ class Features:
             raise ValueError(f"descriptors must be (N, {self.grid.rows}, {self.grid.columns}, D), got {tuple(shape)}")
         if self.attention is not None and self.attention.shape[::2] != (shape[0], shape[1]):
             raise ValueError(f"attention {tuple(self.attention.shape)} does not fit descriptors {tuple(shape)}")
+        if self.tokens is not None and self.tokens.shape[:3] != shape[:3]:
+            raise ValueError(f"tokens {tuple(self.tokens.shape)} do not fit descriptors {tuple(shape)}")
 
     def __len__(self) -> int:
         return len(self.descriptors)
 
     def __repr__(self) -> str:
         attention = None if self.attention is None else tuple(self.attention.shape)
-        return f"Features(descriptors={tuple(self.descriptors.shape)}, attention={attention}, grid={self.grid})"
+        tokens = None if self.tokens is None else tuple(self.tokens.shape)
+        return (
+            f"Features(descriptors={tuple(self.descriptors.shape)}, attention={attention}, tokens={tokens}, "
+            f"grid={self.grid})"
+        )
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,7 @@ class Extractor(Protocol):
         """Where the patches lie for frames of ``size`` (height, width)."""
         ...
 
-    def extract(self, pixels: Pixels | torch.Tensor, *, attention: bool = False) -> Features:
-        """Features of frames (N, H, W, 3) uint8; with the attention of the last block where that is asked for."""
+    def extract(self, pixels: Pixels | torch.Tensor, *, attention: bool = False, tokens: bool = False) -> Features:
+        """Features of frames (N, H, W, 3) uint8; with the attention of the last block, and with the tokens that a
+        probe reads, where these are asked for."""
         ...

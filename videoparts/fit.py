@@ -1,31 +1,36 @@
-"""Pass 1: learn the parts from frames sampled over one clip or many."""
+"""Pass 1: learn the object and its parts from frames sampled over one clip or many."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 
 from .cache import FeatureCache
 from .clock import StageClock
-from .clustering import Floats, assign, kmeans
 from .config import FitSettings
 from .devices import on_all_cores
 from .errors import FitError
+from .evidence import Cues
 from .features import Extractor, Features
-from .foreground import Sample, find_foreground
-from .frames import FrameBatch
-from .grid import Grid
-from .palette import part_colour
+from .flow import Flow
+from .foreground import find_foreground
+from .hierarchy import part_tree
+from .motion import flows_around
 from .parts import PartModel
-from .saliency import object_heads, saliency
+from .saliency import object_heads, saliency, smooth_saliency
+from .sample import FrameSample, Sample
+from .seeds import Seed, parse_box, parse_object
+from .sources.around import Neighbourhood
 from .sources.base import Source
 from .stream import prefetch
 
-Marks = npt.NDArray[np.bool_]
+_LEAST = 16  # patches that an object must have
 
 
 def fit_parts(
@@ -36,25 +41,28 @@ def fit_parts(
     cache: FeatureCache | None = None,
     clock: StageClock | None = None,
     on_frames: Callable[[int], None] | None = None,
+    cues: Cues | None = None,
 ) -> PartModel:
-    """Cluster the descriptors of sampled frames into background and parts (paper, section 4).
+    """Find the object in sampled frames, and the parts that it has in all of them (paper, section 4).
 
-    All descriptors are clustered together, so that a label means the same in every frame of every source.
+    All patches are learned from together, so that a label means the same in every frame of every source.
 
     Args:
         sources: one clip or several; the frames of the settings are shared out evenly between them.
         extractor: makes the descriptors; the model is bound to it.
-        settings: parts, frames, seed, thresholds.
+        settings: parts, frames, seed, how the object is found.
         cache: keeps the sampled frames' features, for `segment`.
         clock: counts the time of each stage.
         on_frames: called with the number of frames that each step has added.
+        cues: what counts as evidence of the object; for experiments.
 
     Returns:
         The model; its parts are in the order of their area, largest first.
 
     Raises:
-        FitError: too few descriptors for so many parts.
-        SourceError: a source cannot be decoded.
+        FitError: too little of an object for so many parts.
+        SettingsError: the point or the box of the settings lies outside the first source.
+        SourceError: a source cannot be decoded, or has no frame at the time of the point or the box.
     """
     settings = settings or FitSettings()
     clock = clock or StageClock()
@@ -63,21 +71,16 @@ def fit_parts(
         raise FitError("nothing to fit: give at least one clip or folder of frames")
     sample = _sample(sources, extractor, settings, cache, clock, on_frames)
     with clock.stage("cluster"):
-        foreground = find_foreground(sample, settings)
-        inside = sample.descriptors[foreground.mask]
-        if len(inside) < settings.parts:
+        foreground = find_foreground(sample, settings, cues)
+        inside = foreground.mask
+        least = _LEAST if settings.parts == "auto" else max(_LEAST, settings.parts)
+        if inside.sum() < least:
             raise FitError(
-                f"the object covers {len(inside)} patches, too few for {settings.parts} parts; "
+                f"the object covers {inside.sum()} patches of {len(sample.frames)} frames, too few for parts; "
                 "lower --parts, or see more with a larger --load-size or more --frames"
             )
-        parts = _by_area(inside, kmeans(inside, settings.parts, settings.seed))
-    return PartModel(
-        background=torch.from_numpy(foreground.background.copy()),
-        parts=torch.from_numpy(parts.copy()),
-        names=tuple(f"part{k}" for k in range(1, len(parts) + 1)),
-        colours=tuple(part_colour(k) for k in range(1, len(parts) + 1)),
-        identity=extractor.identity,
-    )
+        tree = part_tree(sample.descriptors[inside], sample.place[inside], sample.frame[inside], seed=settings.seed)
+    return PartModel.of(foreground.probe, tree, settings.parts, extractor.identity)
 
 
 def _sample(
@@ -88,69 +91,110 @@ def _sample(
     clock: StageClock,
     on_frames: Callable[[int], None] | None,
 ) -> Sample:
-    """Draw descriptors evenly from evenly spread frames. What is kept does not grow with the clips' length."""
-    random = np.random.default_rng(settings.seed)
-    a_frame = max(1, settings.descriptors // settings.frames)
-    descriptors: list[Floats] = []
-    looks: list[torch.Tensor] = []  # (heads, h, w) a frame
-    drawn: list[torch.Tensor] = []  # (n,) patches drawn of each frame
-    places: list[tuple[Floats, Marks]] = []  # where those are
-    for source, count in zip(sources, _shares(settings.frames, len(sources)), strict=True):
-        for batch, features in _extracted(source, count, extractor, clock):
-            assert features.attention is not None
-            for i in range(len(batch)):
-                if cache is not None:
-                    cache.put(source.info.path, int(batch.index[i]), features.descriptors[i])
-                patches = features.descriptors[i].flatten(0, 1)
-                pick = torch.from_numpy(np.sort(random.permutation(len(patches))[:a_frame]))
-                descriptors.append(patches[pick.to(patches.device)].cpu().numpy())
-                looks.append(features.attention[i].cpu())
-                drawn.append(pick)
-                places.append(_places(pick.numpy(), features.grid))
+    """Look at evenly spread frames. What is kept does not grow with the clips' length, nor with their number."""
+    shares = _shares(settings.frames, len(sources))
+    most = max(1, settings.descriptors // sum(shares))
+    seen: list[_Seen] = []
+    seed = _seed(settings)
+    if seed is not None:
+        seed.require_inside(sources[0].info)
+    for number, (source, count) in enumerate(zip(sources, shares, strict=True)):
+        at = seed.seconds if seed is not None and number == 0 else None
+        for neighbourhood, features, flows in _extracted(source, count, at, extractor, settings, clock):
+            index = int(neighbourhood.frame.index[0])
+            if cache is not None:
+                cache.put(source.info.path, index, features)
+            height, width = neighbourhood.frame.size
+            one = _Seen.of(features, flows, height / width, most)
+            if seed is not None and neighbourhood.marked:
+                h, w = one.attention.shape[1:]
+                one = replace(one, seed=seed.patches((h, w), (height, width)))
+            seen.append(one)
             if on_frames is not None:
-                on_frames(len(batch))
-    if not descriptors:
+                on_frames(1)
+    if not seen:
         raise FitError(f"{sources[0].info.path}: gave no frame to fit; check --start, --end and --every")
-    salient = _saliency(looks)
-    return Sample(
-        descriptors=np.concatenate(descriptors),
-        saliency=np.concatenate([s.flatten()[pick].numpy() for s, pick in zip(salient, drawn, strict=True)]),
-        frame=np.repeat(np.arange(len(drawn)), [len(pick) for pick in drawn]),
-        frames=len(drawn),
-        place=np.concatenate([place for place, _ in places]),
-        border=np.concatenate([border for _, border in places]),
-    )
+    with clock.stage("cluster"):
+        heads = _heads(seen)
+        return Sample([one.sample(heads) for one in seen])
 
 
 def _extracted(
-    source: Source, count: int, extractor: Extractor, clock: StageClock
-) -> Iterator[tuple[FrameBatch, Features]]:
-    """Sampled frames, with their features and attention."""
+    source: Source,
+    count: int,
+    at: float | None,
+    extractor: Extractor,
+    settings: FitSettings,
+    clock: StageClock,
+) -> Iterator[tuple[Neighbourhood, Features, list[Flow]]]:
+    """Sampled frames, with their features and their flow to the frames around."""
+    motion = settings.motion == "auto" and settings.foreground == "probe"
 
-    def extract(batch: FrameBatch) -> tuple[FrameBatch, Features]:
+    def extract(neighbourhood: Neighbourhood) -> tuple[Neighbourhood, Features, list[Flow]]:
+        flows: list[Flow] = []
+        if motion:
+            with clock.stage("flow"):
+                flows = flows_around(neighbourhood)
         with clock.stage("vit"):
-            return batch, extractor.extract(batch.pixels, attention=True)
+            return neighbourhood, extractor.extract(neighbourhood.frame.pixels, attention=True, tokens=True), flows
 
-    batches = prefetch(clock.timed("decode", source.sample(count, extractor.batch_size)))
-    with closing(batches), closing(on_all_cores(extract, batches, extractor.device)) as extracted:
+    around = prefetch(clock.timed("decode", source.sample_around(count, at)))
+    with closing(around), closing(on_all_cores(extract, around, extractor.device)) as extracted:
         yield from extracted
 
 
-def _places(patches: npt.NDArray[np.int64], grid: Grid) -> tuple[Floats, Marks]:
-    """Where patches, numbered row by row, lie: (n, 2) in widths of the frame; and whether along its border, (n,)."""
-    row, column = np.divmod(patches, grid.columns)
-    place = np.stack([row, column], axis=1) * np.float32(grid.stride / grid.width)
-    border = (row == 0) | (row == grid.rows - 1) | (column == 0) | (column == grid.columns - 1)
-    return place.astype(np.float32), border
+@dataclass(frozen=True)
+class _Seen:
+    """What is kept of one sampled frame until the heads are chosen; on the CPU."""
+
+    descriptors: torch.Tensor  # (h, w, D)
+    tokens: torch.Tensor  # (h, w, D2)
+    attention: torch.Tensor  # (heads, h, w)
+    flows: list[Flow]
+    aspect: float
+    seed: npt.NDArray[np.bool_] | None = None  # (h, w): what the user has marked
+
+    @classmethod
+    def of(cls, features: Features, flows: list[Flow], aspect: float, most: int) -> _Seen:
+        """Every other row and column of one frame's patches, or fewer, so that at most about ``most`` are left."""
+        assert features.attention is not None
+        assert features.tokens is not None
+        _, h, w, _ = features.descriptors.shape
+        step = max(1, int(np.ceil((h * w / most) ** 0.5)))
+        some = slice(step // 2, None, step)
+        return cls(
+            features.descriptors[0, some, some].cpu().clone(),
+            features.tokens[0, some, some].cpu().clone(),
+            features.attention[0, :, some, some].cpu().clone(),
+            flows,
+            aspect,
+        )
+
+    def sample(self, heads: list[int]) -> FrameSample:
+        """With the saliency of the given heads."""
+        later = F.normalize(self.tokens[..., self.tokens.shape[-1] // 2 :], dim=-1)
+        return FrameSample(
+            descriptors=self.descriptors.numpy(),
+            tokens=self.tokens.numpy(),
+            saliency=smooth_saliency(self.attention[None], later[None], heads)[0].numpy(),
+            paper_saliency=saliency(self.attention[None], heads)[0].numpy(),
+            aspect=self.aspect,
+            flows=self.flows,
+            seed=self.seed,
+        )
 
 
-def _saliency(looks: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """Saliency (h, w) of each frame, by heads chosen from all frames; sources may differ in h x w."""
-    shapes = {look.shape for look in looks}
-    by_shape = [torch.stack([look for look in looks if look.shape == shape]) for shape in sorted(shapes)]
-    # Heads are chosen where most frames are: they belong to the model, not to the clip.
-    heads = object_heads(max(by_shape, key=len))
-    return [saliency(look[None], heads)[0] for look in looks]
+def _seed(settings: FitSettings) -> Seed | None:
+    if settings.object is not None:
+        return parse_object(settings.object)
+    return None if settings.box is None else parse_box(settings.box)
+
+
+def _heads(seen: Sequence[_Seen]) -> list[int]:
+    """Attention heads, chosen where most frames are of one size: they belong to the model, not to the clip."""
+    shapes = sorted({one.attention.shape for one in seen})
+    groups = [torch.stack([one.attention for one in seen if one.attention.shape == shape]) for shape in shapes]
+    return object_heads(max(groups, key=len))
 
 
 def _shares(total: int, among: int) -> list[int]:
@@ -160,9 +204,3 @@ def _shares(total: int, among: int) -> list[int]:
     [3, 3, 2]
     """
     return [max(1, total // among + (k < total % among)) for k in range(among)]
-
-
-def _by_area(descriptors: Floats, centroids: Floats) -> Floats:
-    """Centroids in the order of how many descriptors they have, most first; the order of k-means is by chance."""
-    count = np.bincount(assign(descriptors, centroids)[0], minlength=len(centroids))
-    return np.asarray(centroids[np.argsort(-count, kind="stable")])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Literal
 
 import safetensors
 import safetensors.torch
@@ -13,40 +15,104 @@ import torch
 from .atomic import atomic_file
 from .errors import ModelMismatchError, SettingsError
 from .features import ExtractorIdentity, Features
+from .hierarchy import PartTree, tree_from, tree_tensors
+from .palette import part_colour
+from .probe import Probe, probe_from, probe_tensors
 
 Colour = tuple[int, int, int]
 
-_FORMAT = "videoparts.part-model/1"
-_TEMPERATURE = 0.05  # of the softmax over cosines: how fast a lead in cosine becomes certainty
+_FORMAT = "videoparts.part-model/2"
+_FAMILY = "videoparts.part-model/"
 
 
 @dataclass(frozen=True, repr=False)
 class PartModel:
-    """Centroids of the background and of the parts, and the extractor that they belong to.
+    """Where the object is, what its parts are, and the extractor that both belong to.
 
-    **Label 0 is background, labels 1..P are parts**, in the order of the rows of ``parts``.
+    **Label 0 is background, labels 1..P are parts**, in the order of `PartTree.cut`: by area, then position. A
+    hidden part keeps its number and goes to the background.
     """
 
-    background: torch.Tensor  # (B, D) float32, unit length; B may be 0
-    parts: torch.Tensor  # (P, D) float32, unit length
+    probe: Probe  # tells the object from the background
+    tree: PartTree  # tells its parts from each other, at any level
+    parts: int  # P, the level that is shown
     names: tuple[str, ...]  # (P,)
     colours: tuple[Colour, ...]  # (P,) red, green, blue
     identity: ExtractorIdentity
+    hidden: frozenset[int] = frozenset()  # numbers of parts
 
     def __post_init__(self) -> None:
-        p = len(self.parts)
-        if self.parts.ndim != 2 or self.background.ndim != 2 or self.parts.shape[1] != self.background.shape[1]:
-            raise ValueError(
-                f"centroids must be (B, D) and (P, D), got {tuple(self.background.shape)} and {tuple(self.parts.shape)}"
-            )
-        if not 1 <= p <= 255 or len(self.names) != p or len(self.colours) != p:
+        p = self.parts
+        if not 1 <= p <= min(255, self.tree.most):
+            raise ValueError(f"the tree has 1 to {min(255, self.tree.most)} parts, not {p}")
+        if len(self.names) != p or len(self.colours) != p:
             raise ValueError(f"{p} parts need as many names and colours, got {len(self.names)} and {len(self.colours)}")
+        if not self.hidden < set(range(1, p + 1)):
+            raise ValueError(f"some of the parts 1 to {p} can be hidden, not {sorted(self.hidden)}")
+
+    @classmethod
+    def of(cls, probe: Probe, tree: PartTree, parts: int | Literal["auto"], identity: ExtractorIdentity) -> PartModel:
+        """A model with the usual names and colours.
+
+        Args:
+            probe: tells the object from the background.
+            tree: tells its parts from each other.
+            parts: how many; auto: `PartTree.sensible`.
+            identity: of the extractor.
+
+        Raises:
+            SettingsError: the tree has not so many parts.
+        """
+        if parts == "auto":
+            parts = tree.sensible()
+        numbers = range(1, len(tree.cut(parts)) + 1)
+        names, colours = tuple(f"part{k}" for k in numbers), tuple(part_colour(k) for k in numbers)
+        return cls(probe, tree, parts, names, colours, identity)
 
     def __len__(self) -> int:
-        return len(self.parts)
+        return self.parts
 
     def __repr__(self) -> str:
-        return f"PartModel(parts={list(self.names)}, background={len(self.background)}, identity={self.identity})"
+        hidden = f", hidden={sorted(self.hidden)}" if self.hidden else ""
+        return (
+            f"PartModel(parts={list(self.names)} of at most {self.tree.most}{hidden}, probe={self.probe}, "
+            f"identity={self.identity})"
+        )
+
+    def at(self, parts: int | Literal["auto"]) -> PartModel:
+        """The same object in more or fewer parts, all shown, with the usual names and colours.
+
+        Nothing is fitted again. The parts of a finer level divide those of a coarser one; their numbers are their own.
+
+        Raises:
+            SettingsError: the model is not so fine.
+        """
+        return PartModel.of(self.probe, self.tree, parts, self.identity)
+
+    def finer(self, parts: int) -> PartModel:
+        """`at` as many parts or more, where what lies in a hidden part is hidden too.
+
+        `PartTree.coarser` tells which part of this model each of those lies in.
+
+        Raises:
+            SettingsError: the model is not so fine.
+            ValueError: that would be coarser.
+        """
+        within = self.tree.coarser(parts, self.parts)
+        hidden = frozenset(k for k, part in enumerate(within, start=1) if part in self.hidden)
+        return self if parts == self.parts else replace(self.at(parts), hidden=hidden)
+
+    def select(self, include: Sequence[int] = (), exclude: Sequence[int] = ()) -> PartModel:
+        """The model with some parts only; their numbers, names and colours stay what they are.
+
+        Args:
+            include: numbers of the parts to show, hidden before or not.
+            exclude: numbers of the parts to hide, beside those that are.
+
+        Raises:
+            SettingsError: there is no such part, none is left, or both are given.
+        """
+        return replace(self, hidden=hidden_parts(self.parts, include, exclude, self.hidden))
 
     def require(self, identity: ExtractorIdentity) -> None:
         """Check that an extractor is the one that made this model.
@@ -64,20 +130,20 @@ class PartModel:
                 f"this part model was made with {'; '.join(differences)}; use the same extractor, or fit a new model"
             )
 
-    def score(self, features: Features) -> torch.Tensor:
-        """Cosine of each patch to the background, where it is nearest, and to each part: (N, P + 1, h, w) float32."""
-        parts = self.parts.to(features.descriptors)
-        background = self.background.to(features.descriptors)
-        to_parts = features.descriptors @ parts.T
-        if len(background):
-            to_background = (features.descriptors @ background.T).amax(-1, keepdim=True)
-        else:
-            to_background = torch.full_like(to_parts[..., :1], -1)
-        return torch.cat([to_background, to_parts], dim=-1).permute(0, 3, 1, 2).contiguous()
-
     def probabilities(self, features: Features) -> torch.Tensor:
-        """`score` as a distribution over background and parts: (N, P + 1, h, w) float32, 1 in sum over P + 1."""
-        return (self.score(features) / _TEMPERATURE).softmax(1)
+        """How likely each patch is background and each part: (N, P + 1, h, w) float32, 1 in sum over P + 1.
+
+        The parts share what the probe gives the object. What hidden parts have is background.
+
+        Raises:
+            ValueError: the probe needs tokens that the features lack.
+        """
+        whole = self.probe.odds(features).sigmoid()
+        parts = whole[..., None] * self.tree.chances(features.descriptors, self.parts)
+        if self.hidden:
+            parts[..., [k - 1 for k in sorted(self.hidden)]] = 0
+        background = (1 - parts.sum(-1, keepdim=True)).clamp(min=0)
+        return torch.cat([background, parts], dim=-1).permute(0, 3, 1, 2).contiguous()
 
     def save(self, path: str | Path) -> None:
         """Write a ``.safetensors`` file: tensors, and the rest as JSON in its header. No pickle.
@@ -87,11 +153,15 @@ class PartModel:
             OutputError: the file cannot be written; nothing is left under its name.
         """
         path = check_model_path(path)
-        about = {"names": self.names, "colours": self.colours, "extractor": asdict(self.identity)}
-        tensors = {
-            "background": self.background.detach().cpu().float().contiguous(),
-            "parts": self.parts.detach().cpu().float().contiguous(),
+        about = {
+            "parts": self.parts,
+            "names": self.names,
+            "colours": self.colours,
+            "hidden": sorted(self.hidden),
+            "extractor": asdict(self.identity),
         }
+        tensors = probe_tensors(self.probe) | tree_tensors(self.tree)
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         # One key: safetensors writes several in an order that changes from run to run.
         content = safetensors.torch.save(tensors, {_FORMAT: json.dumps(about)})
         with atomic_file(path) as temporary:
@@ -109,19 +179,53 @@ class PartModel:
             raise SettingsError(f"{path}: no such part model; make one with: videoparts fit CLIP -o {path.name}")
         try:
             with safetensors.safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                if _FORMAT not in metadata:
-                    raise SettingsError(f"{path}: not a part model of this version; make one with: videoparts fit")
-                about = json.loads(metadata[_FORMAT])
-                return cls(
-                    background=file.get_tensor("background"),
-                    parts=file.get_tensor("parts"),
-                    names=tuple(about["names"]),
-                    colours=tuple((int(r), int(g), int(b)) for r, g, b in about["colours"]),
-                    identity=ExtractorIdentity(**about["extractor"]),
-                )
+                about = json.loads(_about(path, file.metadata() or {}))
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return cls(
+                probe=probe_from(tensors),
+                tree=tree_from(tensors),
+                parts=int(about["parts"]),
+                names=tuple(about["names"]),
+                colours=tuple((int(r), int(g), int(b)) for r, g, b in about["colours"]),
+                identity=ExtractorIdentity(**about["extractor"]),
+                hidden=frozenset(int(k) for k in about["hidden"]),
+            )
         except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise SettingsError(f"{path}: not a readable part model; make one with: videoparts fit") from error
+
+
+def hidden_parts(
+    parts: int, include: Sequence[int], exclude: Sequence[int], hidden: frozenset[int] = frozenset()
+) -> frozenset[int]:
+    """The parts that are hidden, of so many, once `PartModel.select` has been told what to show.
+
+    To be asked before a model is fitted, where the number of its parts is known.
+
+    Raises:
+        SettingsError: there is no such part, none is left, or both are given.
+    """
+    if include and exclude:
+        raise SettingsError("name the parts to include or those to exclude, not both")
+    everything = frozenset(range(1, parts + 1))
+    if unknown := sorted({*include, *exclude} - everything):
+        raise SettingsError(f"there is no part {_listed(unknown)}; this model has parts 1 to {parts}")
+    hidden = everything - set(include) if include else hidden | set(exclude)
+    if hidden == everything:
+        raise SettingsError(f"excluding {_listed(sorted(set(exclude)))} leaves no part")
+    return hidden
+
+
+def _about(path: Path, metadata: dict[str, str]) -> str:
+    """The JSON in the header of a part model."""
+    if _FORMAT in metadata:
+        return metadata[_FORMAT]
+    if any(key.startswith(_FAMILY) for key in metadata):
+        raise SettingsError(f"{path}: a part model of another version of videoparts; fit again with: videoparts fit")
+    raise SettingsError(f"{path}: not a part model; make one with: videoparts fit")
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(str(k) for k in numbers)
 
 
 def check_model_path(path: str | Path) -> Path:

@@ -1,60 +1,135 @@
-"""From scores of patches to labels of pixels, along the edges of the frame."""
+"""From scores of patches to labels and mattes of pixels, along the edges of the frame.
+
+In two steps, so that scores can be averaged over time in between: `working_scores` brings them to the working
+picture, a small one that the frame is cut into square cells for; `label_pixels` and `alpha_pixels` make them follow the
+colours there, and then fill the frame.
+"""
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 
 from .config import RefineSettings
+from .full_size import full_alphas, full_labels
 from .grid import Grid
+from .guided_filter import GuidedFilter, apply
 from .resize import resize, unit_range
 
-_CELLS = 5  # rows of the working picture a row of patches
-_CLEAR_LEAD = 0.3  # a class that leads by less in a cell is worked out pixel by pixel
-_CHUNK = 1 << 22  # numbers that are worked out at full size at a time, whatever the size of the frame
+_ROWS = 120  # pixels on the short side of the working picture, where that gives a patch's side
+_CELLS = (2.5, 5.0)  # so many of them at least and at most
+_MOST_ROWS = 240
+_PULL = 12.0  # log-odds that a message is worth, for each unit of probability
+_PLACE = 0.35  # share of a message that neighbours of whatever colour explain, and that is taken off again
+_SURE = 1e-3  # no patch score counts as surer than this
+
+
+def working_scores(probabilities: torch.Tensor, grid: Grid, size: tuple[int, int]) -> torch.Tensor:
+    """Bring the scores of patches to the working picture, bilinearly.
+
+    Its pixels stand for square cells of the frame: 120 on the short side, so that what follows takes the same time and
+    reaches as far whatever the patches; more cost more and gain nothing. But a patch has 5 at most, for the filter to
+    reach beyond it, and 2.5 at least, up to 240 cells, not to lose what it tells. It is the patch's size that counts,
+    not the stride: patches that overlap tell more often, not more finely, what is where.
+
+    Args:
+        probabilities: (N, C, h, w) float32, that add up to 1 over the classes; the first is background.
+        grid: where the h x w patches lie.
+        size: (height, width) of the frames in pixels.
+
+    Returns:
+        (N, C - 1, y, x) float32, of the classes but the background: that is what they leave.
+    """
+    height, width = size
+    patches = min(grid.height, grid.width) / grid.patch
+    least, most = (cells * patches for cells in _CELLS)
+    cell = max(1, round(min(size) / min(max(_ROWS, least), most, _MOST_ROWS)))
+    y = -(-height // cell)
+    cell = _cell(height, y)  # the least that makes so many rows: `label_pixels` will find it again
+    x = -(-width // cell)
+    rows = grid.row_weights(y, height / cell).to(probabilities)
+    columns = grid.column_weights(x, width / cell).to(probabilities)
+    return rows @ probabilities[:, 1:] @ columns.T
 
 
 @torch.inference_mode()
-def label_pixels(
-    probabilities: torch.Tensor, grid: Grid, frames: torch.Tensor, settings: RefineSettings | None = None
-) -> torch.Tensor:
-    """Label every pixel with its most probable class.
-
-    A fast guided filter (He, Sun: "Fast Guided Filter", 2015): the probability of each class is fitted, in windows of
-    a small working picture, as a linear function of the colour; that function is then applied at full size. So
-    labels follow the colour edges of the frame although patches are far larger.
-
-    Applying it everywhere would take most of the time and change nothing inside a part. A pixel of the working
-    picture stands for a cell of the frame; only cells where the label is not clear are worked out at full size.
+def label_pixels(scores: torch.Tensor, frames: torch.Tensor, settings: RefineSettings | None = None) -> torch.Tensor:
+    """Label every pixel: with background, or with the most probable part where the parts together are likelier.
 
     Args:
-        probabilities: (N, C, h, w) float32, that add up to 1 over the classes.
-        grid: where the h x w patches lie.
-        frames: (N, H, W, 3) uint8, on the device of the probabilities.
-        settings: radius and regularisation.
+        scores: (N, C - 1, y, x) float32, of `working_scores` for frames of this size.
+        frames: (N, H, W, 3) uint8, on the device of the scores.
+        settings: radius, regularisation, rounds.
 
     Returns:
         (N, H, W) uint8, on that device.
+
+    Raises:
+        ValueError: the scores are not of frames of this size.
     """
-    settings = settings or RefineSettings()
-    n, classes = probabilities.shape[:2]
     height, width = frames.shape[1:3]
-    if classes == 1:
-        return torch.zeros(n, height, width, dtype=torch.uint8, device=frames.device)
-    cell = max(1, round(height / (grid.rows * _CELLS)))
+    if scores.shape[1] == 0:
+        return torch.zeros(len(frames), height, width, dtype=torch.uint8, device=frames.device)
+    functions, guide, frames, cell = _refined(scores, frames, settings or RefineSettings())
+    labels = [full_labels(*one, cell) for one in zip(functions, guide, frames, strict=True)]
+    return torch.stack(labels)[:, :height, :width]
+
+
+@torch.inference_mode()
+def alpha_pixels(scores: torch.Tensor, frames: torch.Tensor, settings: RefineSettings | None = None) -> torch.Tensor:
+    """Antialiased coverage of every pixel by each part, 0 to 255: (N, C - 1, H, W) uint8. The rest as `label_pixels`.
+
+    The sum over the parts is the object's matte, 255 at most but for rounding. `label_pixels` has a part where it is
+    above 127.
+    """
+    height, width = frames.shape[1:3]
+    if scores.shape[1] == 0:
+        return torch.zeros(len(frames), 0, height, width, dtype=torch.uint8, device=frames.device)
+    functions, guide, frames, cell = _refined(scores, frames, settings or RefineSettings())
+    alphas = [full_alphas(*one, cell) for one in zip(functions, guide, frames, strict=True)]
+    return torch.stack(alphas)[:, :, :height, :width]
+
+
+def _refined(
+    scores: torch.Tensor, frames: torch.Tensor, settings: RefineSettings
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, int]:
+    """Linear functions of the colour (N, 4, C - 1, y, x), the working picture (N, 3, y, x), frames padded to whole
+    cells, and the side of a cell in pixels."""
+    y, x = scores.shape[2:]
+    cell = _cell(frames.shape[1], y)
     frames = _pad(frames, cell)
-    size = (frames.shape[1] // cell, frames.shape[2] // cell)
-    rows = grid.row_weights(size[0], height / cell).to(probabilities)
-    columns = grid.column_weights(size[1], width / cell).to(probabilities)
-    # The first class is what the others leave: the filter is linear, so it needs no fit of its own.
-    small = rows @ probabilities[:, 1:] @ columns.T
-    guide = unit_range(resize(frames, size, "bilinear"))
-    if settings.radius:
-        planes = _fit(small, guide, settings)
-    else:
-        planes = torch.cat([torch.zeros_like(small)[:, None].expand(-1, 3, -1, -1, -1), small[:, None]], dim=1)
-    labels = torch.stack([_label(planes[i], guide[i], frames[i], cell) for i in range(n)])
-    return labels[:, :height, :width]
+    if frames.shape[1:3] != (y * cell, x * cell):
+        raise ValueError(f"scores of {y} x {x} cells are not of frames of {frames.shape[1]} x {frames.shape[2]} pixels")
+    guide = unit_range(resize(frames, (y, x), "bilinear"))
+    if not settings.radius:
+        flat = torch.zeros_like(scores)[:, None].expand(-1, 3, -1, -1, -1)
+        return torch.cat([flat, scores[:, None]], dim=1), guide, frames, cell
+    guided = GuidedFilter(guide, settings.radius, settings.eps)
+    if settings.steps:
+        whole = scores.sum(1, keepdim=True)
+        scores = scores * (_mean_field(whole, guide, guided, settings.steps) / whole.clamp(min=_SURE**2))
+    return guided.functions(scores)[0], guide, frames, cell
+
+
+def _mean_field(whole: torch.Tensor, guide: torch.Tensor, guided: GuidedFilter, steps: int) -> torch.Tensor:
+    """The object's probability (N, 1, y, x), made to agree with the pixels around that have its colours.
+
+    A mean field (Kraehenbuehl, Koltun: "Efficient Inference in Fully Connected CRFs with Gaussian Edge Potentials",
+    2011), whose pairwise kernel is that of the guided filter. A message says what the colour tells of the pixel. Part
+    of it is only where the pixel lies: the mean around it. Kept, that pulls everything thinner than the window into
+    the background; _PLACE of it is taken off, so that limbs stay.
+    """
+    unary = torch.logit(whole.clamp(_SURE, 1 - _SURE))
+    whole = unary.sigmoid()
+    for _ in range(steps):
+        functions, mean = guided.functions(whole)
+        message = apply(functions, guide) - 0.5 - _PLACE * (mean - 0.5)
+        whole = (unary + _PULL * message).sigmoid()
+    return whole
+
+
+def _cell(height: int, rows: int) -> int:
+    """The side in pixels of cells, so many rows of which cover a frame of ``height``."""
+    return -(-height // rows)
 
 
 def _pad(frames: torch.Tensor, cell: int) -> torch.Tensor:
@@ -64,108 +139,3 @@ def _pad(frames: torch.Tensor, cell: int) -> torch.Tensor:
             last = frames.narrow(axis, length - 1, 1)
             frames = torch.cat([frames, *[last] * missing], dim=axis)
     return frames
-
-
-def _fit(small: torch.Tensor, guide: torch.Tensor, settings: RefineSettings) -> torch.Tensor:
-    """Guided filter at the working size: (N, 4, C, y, x), the factors of red, green and blue, and the offset."""
-    c = small.shape[1]
-    pairs = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
-    products = torch.stack([guide[:, i] * guide[:, j] for i, j in pairs], dim=1)
-    crossed = (guide[:, :, None] * small[:, None]).flatten(1, 2)
-    means = _box(torch.cat([guide, products, small, crossed], dim=1), settings.radius)
-    mean_i, mean_ii, mean_p, mean_ip = torch.split(means, [3, 6, c, 3 * c], dim=1)
-    mean_ip = _split_planes(mean_ip, 3)
-
-    # Covariance of the colours, a symmetric 3 x 3 matrix a pixel, inverted in closed form.
-    rr, rg, rb, gg, gb, bb = (mean_ii[:, k] - mean_i[:, i] * mean_i[:, j] for k, (i, j) in enumerate(pairs))
-    rr, gg, bb = rr + settings.eps, gg + settings.eps, bb + settings.eps
-    i_rr, i_rg, i_rb = gg * bb - gb * gb, gb * rb - rg * bb, rg * gb - gg * rb
-    i_gg, i_gb, i_bb = rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg
-    determinant = rr * i_rr + rg * i_rg + rb * i_rb
-    covariance = mean_ip - mean_i[:, :, None] * mean_p[:, None]  # (N, 3, C, y, x)
-    red, green, blue = covariance.unbind(1)
-    a = (
-        torch.stack(
-            [
-                i_rr[:, None] * red + i_rg[:, None] * green + i_rb[:, None] * blue,
-                i_rg[:, None] * red + i_gg[:, None] * green + i_gb[:, None] * blue,
-                i_rb[:, None] * red + i_gb[:, None] * green + i_bb[:, None] * blue,
-            ],
-            dim=1,
-        )
-        / determinant[:, None, None]
-    )
-    b = mean_p - (a * mean_i[:, :, None]).sum(1)
-    planes = torch.cat([a, b[:, None]], dim=1)
-    return _split_planes(_box(planes.flatten(1, 2), settings.radius), 4)
-
-
-def _split_planes(planes: torch.Tensor, factors: int) -> torch.Tensor:
-    """(N, factors * C, y, x) to (N, factors, C, y, x)."""
-    return planes.reshape(len(planes), factors, -1, *planes.shape[2:])
-
-
-def _box(planes: torch.Tensor, radius: int) -> torch.Tensor:
-    """Mean over a square window, at the border over the part of it that exists."""
-    return _line_mean(_line_mean(planes, radius, -2), radius, -1)
-
-
-def _line_mean(planes: torch.Tensor, radius: int, axis: int) -> torch.Tensor:
-    """The same along one axis. The window's sum is made of sums over 1, 2, 4, ... pixels, each the sum of two of
-    the one before: six times as fast as a pooling layer, and no rounding builds up as in running sums."""
-    length, side = planes.shape[axis], 2 * radius + 1
-    block = F.pad(planes, (radius, radius) if axis == -1 else (0, 0, radius, radius))
-    total = torch.zeros_like(planes)
-    width, done = 1, 0
-    while True:
-        if side & width:
-            total += block.narrow(axis, done, length)
-            done += width
-        if done == side:
-            break
-        short = block.shape[axis] - width
-        block = block.narrow(axis, 0, short) + block.narrow(axis, width, short)
-        width *= 2
-    at = torch.arange(length, device=planes.device)
-    count = (at + radius).clamp(max=length - 1) - (at - radius).clamp(min=0) + 1
-    return total / (count if axis == -1 else count[:, None])
-
-
-def _label(planes: torch.Tensor, guide: torch.Tensor, frame: torch.Tensor, cell: int) -> torch.Tensor:
-    """Labels (H, W) uint8 of one frame (H, W, 3), both sides multiples of ``cell``.
-
-    ``planes`` (4, C, y, x) are the factors of red, green, blue and the offset of each class but the first;
-    ``guide`` (3, y, x) is the working picture.
-    """
-    _, classes, y, x = planes.shape
-    scores = (planes[:3] * guide[:, None]).sum(0) + planes[3]
-    scores = torch.cat([1 - scores.sum(0, keepdim=True), scores])
-    top = scores.topk(2, dim=0)
-    coarse = top.indices[0].to(torch.uint8)
-    labels = coarse.view(y, 1, x, 1).expand(y, cell, x, cell).clone()
-
-    # Unclear: another label among the neighbours, or a narrow lead.
-    padded = F.pad(coarse.float()[None, None], (1, 1, 1, 1), mode="replicate")
-    mixed = (F.max_pool2d(padded, 3, 1) != -F.max_pool2d(-padded, 3, 1))[0, 0]
-    at_y, at_x = (mixed | (top.values[0] - top.values[1] < _CLEAR_LEAD)).nonzero(as_tuple=True)
-    if cell == 1 or len(at_y) == 0:
-        return labels.view(y, x) if cell == 1 else labels.view(y * cell, x * cell)
-
-    # Bilinear weights of the 3 x 3 working pixels around, for each pixel of a cell: (cell * cell, 9).
-    line = Grid(3, 3, 1, 1).row_weights(3 * cell)[cell : 2 * cell].to(planes)
-    weights = (line[:, None, :, None] * line[None, :, None, :]).reshape(cell * cell, 9)
-    around = F.pad(planes.flatten(0, 1)[None], (1, 1, 1, 1), mode="replicate")[0]
-    offsets = [(dy, dx) for dy in range(3) for dx in range(3)]
-    cells = frame.view(y, cell, x, cell, 3)
-    step = max(1, _CHUNK // (cell * cell * 4 * classes))
-    for some_y, some_x in zip(torch.split(at_y, step), torch.split(at_x, step), strict=True):
-        nine = torch.stack([around[:, some_y + dy, some_x + dx] for dy, dx in offsets])  # (9, 4 * C, K)
-        fine = (weights @ nine.flatten(1)).view(cell * cell, 4, classes, -1)
-        colours = cells[some_y, :, some_x].reshape(-1, cell * cell, 3).permute(1, 2, 0).float().div_(255)
-        full = fine[:, 3]
-        for k in range(3):
-            full = torch.addcmul(full, fine[:, k], colours[:, k, None])
-        best, label = full.max(1)  # (cell * cell, K)
-        label = torch.where(best > 1 - full.sum(1), label + 1, 0).to(torch.uint8)
-        labels[some_y, :, some_x] = label.T.reshape(-1, cell, cell)
-    return labels.view(y * cell, x * cell)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+_ALIKE = 0.1  # patches whose cosine is less by so much share less of their saliency, by a factor of e
 _MOST = 10.0  # attention above so many times the frame's mean counts no more: single patches attract far more
 _AGREE = 0.5  # heads whose share in the common component is below this part of the largest are left out
 
@@ -41,3 +42,24 @@ def saliency(attention: torch.Tensor, heads: list[int]) -> torch.Tensor:
 def _relative(attention: torch.Tensor) -> torch.Tensor:
     """Attention over its mean in the frame, clipped."""
     return (attention / attention.mean((2, 3), keepdim=True).clamp_min(1e-12)).clamp(max=_MOST)
+
+
+def smooth_saliency(attention: torch.Tensor, tokens: torch.Tensor, heads: list[int]) -> torch.Tensor:
+    """Attention over its mean in the frame, averaged over patches that look alike.
+
+    Attention falls on single patches of an object; what looks like them is as salient.
+
+    Args:
+        attention: (N, heads, h, w).
+        tokens: (N, h, w, D), unit length.
+        heads: those that count.
+
+    Returns:
+        (N, h, w) float32; 1 is the mean of a frame.
+    """
+    salient = _relative(attention[:, heads].mean(1, keepdim=True))[:, 0]
+    smooth = torch.empty_like(salient)
+    for i, flat in enumerate(tokens.flatten(1, 2)):
+        weights = ((flat @ flat.T - 1) / _ALIKE).softmax(-1)
+        smooth[i] = (weights @ salient[i].flatten()).view_as(salient[i])
+    return smooth

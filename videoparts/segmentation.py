@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 
+import numpy as np
 import torch
 
 from .cache import FeatureCache
@@ -15,9 +16,10 @@ from .features import Extractor, Features
 from .frames import FrameBatch
 from .masks import PartMasks
 from .parts import PartModel
-from .refine import label_pixels
+from .refine import label_pixels, working_scores
 from .sources.base import Source
 from .stream import prefetch
+from .window import windowed
 
 
 def segment(
@@ -34,8 +36,10 @@ def segment(
     Args:
         source: decoded in a background thread, a few frames ahead.
         extractor: the one that made the part model.
-        parts: what to look for.
-        settings: how patch scores become pixels.
+        parts: what to look for. Hidden parts are labelled like all others and left out at the end: what else is shown
+            is, pixel by pixel, what it would be with them.
+        settings: how patch scores become pixels, and how many frames are averaged. With a window, the labels of a frame
+            depend on that many frames around it: see `windowed`.
         cache: features that pass 1 has already made.
         clock: counts the time of each stage.
 
@@ -56,31 +60,56 @@ def _segment(
     clock: StageClock | None,
 ) -> Iterator[PartMasks]:
     clock = clock or StageClock()
+    hidden = parts.hidden
+    numbers = np.array([0 if k in hidden else k for k in range(len(parts) + 1)], dtype=np.uint8)
+    parts = parts.select(include=range(1, len(parts) + 1))
 
     @torch.inference_mode()
-    def label(batch: FrameBatch) -> PartMasks:
+    def score(batch: FrameBatch) -> tuple[FrameBatch, torch.Tensor]:
         frames = torch.from_numpy(batch.pixels).to(extractor.device)
         with clock.stage("vit"):
-            features = _features(batch, frames, extractor, cache, source)
+            features = _features(batch, frames, extractor, parts, cache, source)
         with clock.stage("refine"):
-            labels = label_pixels(parts.probabilities(features), features.grid, frames, settings)
-        return PartMasks(batch, labels.cpu().numpy())
+            return batch, working_scores(parts.probabilities(features), features.grid, batch.size)
 
-    batches = prefetch(clock.timed("decode", source.batches(extractor.batch_size)))
-    with closing(batches), closing(on_all_cores(label, batches, extractor.device)) as masks:
-        yield from masks
+    @torch.inference_mode()
+    def label(scored: tuple[FrameBatch, torch.Tensor]) -> PartMasks:
+        batch, scores = scored
+        with clock.stage("refine"):
+            frames = torch.from_numpy(batch.pixels).to(extractor.device)
+            labels = label_pixels(scores, frames, settings).cpu().numpy()
+            return PartMasks(batch, numbers[labels] if hidden else labels)
+
+    # Between the two, frames must come in order; what is before and after works on several at a time.
+    with ExitStack() as stack:
+        batches = stack.enter_context(closing(prefetch(clock.timed("decode", source.batches(extractor.batch_size)))))
+        scored = stack.enter_context(closing(on_all_cores(score, batches, extractor.device)))
+        steady = stack.enter_context(closing(windowed(scored, settings.window, clock)))
+        yield from stack.enter_context(closing(on_all_cores(label, steady, extractor.device)))
 
 
 def _features(
-    batch: FrameBatch, frames: torch.Tensor, extractor: Extractor, cache: FeatureCache | None, source: Source
+    batch: FrameBatch,
+    frames: torch.Tensor,
+    extractor: Extractor,
+    parts: PartModel,
+    cache: FeatureCache | None,
+    source: Source,
 ) -> Features:
     """Features of a batch, extracted only for those frames that the cache does not hold."""
+    tokens = parts.probe.needs_tokens
     kept = [cache.get(source.info.path, int(index)) if cache is not None else None for index in batch.index]
-    missing = [i for i, descriptors in enumerate(kept) if descriptors is None]
+    missing = [i for i, features in enumerate(kept) if features is None]
     if len(missing) == len(batch):
-        return extractor.extract(frames)
+        return extractor.extract(frames, tokens=tokens)
     if missing:
-        fresh = extractor.extract(frames[missing]).descriptors
-        for i, descriptors in zip(missing, fresh, strict=True):
-            kept[i] = descriptors
-    return Features(torch.stack([d for d in kept if d is not None]), extractor.grid(batch.size))
+        fresh = extractor.extract(frames[missing], tokens=tokens)
+        for at, i in enumerate(missing):
+            token = None if fresh.tokens is None else fresh.tokens[at : at + 1]
+            kept[i] = Features(fresh.descriptors[at : at + 1], fresh.grid, tokens=token)
+    whole = [features for features in kept if features is not None]
+    return Features(
+        torch.cat([features.descriptors for features in whole]),
+        extractor.grid(batch.size),
+        tokens=torch.cat([f.tokens for f in whole if f.tokens is not None]) if tokens else None,
+    )

@@ -65,7 +65,8 @@ class ViTExtractor:
         self._stride = settings.stride or self.patch_size
         Grid.fit((1, 1), settings.load_size, self.patch_size, self._stride)  # raises what can be wrong with them
         depth = len(model.blocks)
-        layer = settings.layer + depth if settings.layer < 0 else settings.layer
+        layer = depth * 5 // 6 - 1 if settings.layer is None else settings.layer
+        layer = max(0, layer) if settings.layer is None else layer + depth if layer < 0 else layer
         if not 0 <= layer < depth:
             raise SettingsError(f"--layer {settings.layer}: {settings.model} has blocks 0 to {depth - 1}")
         self.identity = ExtractorIdentity(
@@ -84,36 +85,43 @@ class ViTExtractor:
         """Where the patches lie for frames of ``size`` (height, width)."""
         return Grid.fit(size, self.identity.load_size, self.patch_size, self._stride)
 
-    def extract(self, pixels: Pixels | torch.Tensor, *, attention: bool = False) -> Features:
+    def extract(self, pixels: Pixels | torch.Tensor, *, attention: bool = False, tokens: bool = False) -> Features:
         """Features of frames of any size, resized to the load size first.
 
         Args:
             pixels: (N, H, W, 3) uint8 RGB.
             attention: also give the [CLS] attention of the last block.
+            tokens: also give the outputs of the descriptors' block and of the one at two thirds of its depth: the
+                later one knows what a patch belongs to, the earlier one knows better where it ends.
         """
         if pixels.dtype not in (np.uint8, torch.uint8) or pixels.ndim != 4 or pixels.shape[3] != 3:
             raise ValueError(f"pixels must be (N, H, W, 3) uint8, got {tuple(pixels.shape)} {pixels.dtype}")
         frames = torch.as_tensor(pixels).to(self.device)
         grid = self.grid((frames.shape[1], frames.shape[2]))
-        return self.describe(resize(frames, (grid.height, grid.width), "bicubic"), attention=attention)
+        return self.describe(resize(frames, (grid.height, grid.width), "bicubic"), attention=attention, tokens=tokens)
 
     @torch.inference_mode()
-    def describe(self, images: torch.Tensor, *, attention: bool = False) -> Features:
+    def describe(self, images: torch.Tensor, *, attention: bool = False, tokens: bool = False) -> Features:
         """Features of images at exactly the size they have; pixels beyond the last whole patch are not seen.
 
         Args:
             images: (N, 3, H, W) uint8, or float in 0..1.
             attention: also give the [CLS] attention of the last block.
+            tokens: also give the tokens, as `extract` does.
         """
         grid = Grid(images.shape[2], images.shape[3], self.patch_size, self._stride)
         # A CPU is as fast with one image at a time, and so the result cannot depend on the batch.
         step = len(images) if self.device.type == "cuda" else 1
-        outputs = [self._forward(images[i : i + step], grid, attention) for i in range(0, len(images), step)]
+        outputs = [self._forward(images[i : i + step], grid, attention, tokens) for i in range(0, len(images), step)]
         descriptors = torch.cat([output[0] for output in outputs])
         if self.identity.binned:
             descriptors = log_bin(descriptors.float())
-        looks = [output[1] for output in outputs if output[1] is not None]
-        return Features(unit_length(descriptors), grid, torch.cat(looks) if looks else None)
+        return Features(
+            unit_length(descriptors),
+            grid,
+            torch.cat([output[1] for output in outputs]) if attention else None,
+            torch.cat([output[2] for output in outputs]) if tokens else None,
+        )
 
     def _prepare(self, model: Any) -> None:
         """Keep what a forward pass needs, in the precision it needs."""
@@ -161,8 +169,11 @@ class ViTExtractor:
             self._grids[size] = (positions, rope)
         return self._grids[size]
 
-    def _forward(self, images: torch.Tensor, grid: Grid, attention: bool) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Descriptors (N, h, w, D), not normalised, and attention (N, heads, h, w), of one batch."""
+    def _forward(
+        self, images: torch.Tensor, grid: Grid, attention: bool, tokens: bool
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Of one batch: descriptors (N, h, w, D), not normalised, attention (N, heads, h, w), and tokens
+        (N, h, w, 2 D); empty what was not asked for."""
         n = len(images)
         images = images.to(self.device)
         images = images.to(self.dtype) / 255 if images.dtype == torch.uint8 else images.to(self.dtype)
@@ -173,29 +184,33 @@ class ViTExtractor:
             x = x + positions
         x = self._norm_pre(torch.cat([self._prefix.expand(n, -1, -1), x], dim=1))
 
-        identity = self.identity
+        layer, facet = self.identity.layer, self.identity.facet
         last = len(self._blocks) - 1
-        stop = last if attention else identity.layer
-        descriptors = looks = None
-        for i, block in enumerate(self._blocks[: stop + 1]):
-            projected = i == identity.layer and identity.facet != "token"
-            looking = i == last and attention
-            if projected or looking:
-                normed = block.norm1(x)
-                if projected:
-                    which = ("query", "key", "value").index(identity.facet)
-                    descriptors = _project(block.attn, normed, which)
-                if looking:
-                    looks = _cls_attention(block.attn, normed, rope, self._prefix_tokens)
-            token = i == identity.layer and identity.facet == "token"
-            if i < stop or token:
-                x = block(x) if rope is None else block(x, rope=rope)
-            if token:
+        wanted = (layer * 2 // 3, layer) if tokens else ()
+        whole = facet == "token" or tokens  # the descriptors' block has to be run to its end
+        outputs: dict[int, torch.Tensor] = {}
+        descriptors = looks = x[:, :0]
+        for i, block in enumerate(self._blocks):
+            if i == layer and facet != "token":
+                descriptors = _project(block.attn, block.norm1(x), ("query", "key", "value").index(facet))
+            if i == last and attention:
+                looks = _cls_attention(block.attn, block.norm1(x), rope, self._prefix_tokens)
+            further = attention and i < last
+            if not (further or i < layer or (i == layer and whole)):
+                break
+            x = block(x) if rope is None else block(x, rope=rope)
+            if i == layer and facet == "token":
                 descriptors = x
-        assert descriptors is not None
+            if i in wanted:
+                outputs[i] = x
         h, w = grid.rows, grid.columns
-        maps = None if looks is None else looks[:, :, self._prefix_tokens :].reshape(n, -1, h, w)
-        return descriptors[:, self._prefix_tokens :].reshape(n, h, w, -1), maps
+        start = self._prefix_tokens
+        joined = [unit_length(outputs[i][:, start:].reshape(n, h, w, -1)) for i in wanted]
+        return (
+            descriptors[:, start:].reshape(n, h, w, -1),
+            looks[:, :, start:].reshape(n, -1, h, w) if attention else looks,
+            torch.cat(joined, dim=-1) if tokens else x[:, :0],
+        )
 
 
 def _build(name: str) -> Any:

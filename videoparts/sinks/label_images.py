@@ -22,15 +22,16 @@ _LEVEL = 3  # of zlib: 1.6 ms and 11 kB for a frame of 720p; 6 takes 5 ms for 7 
 
 
 class LabelImages:
-    """Writes ``<folder>/davis/<frame>.png``: mode P, number = label, 0 = black background, colours as in the overlay.
+    """Writes ``<folder>/<name>/<frame>.png``: mode P, number = label, 0 = black background, colours as in the overlay.
 
     A frame's name is its file's stem in a folder of frames, else its five-digit number in the source. The folder
-    ``davis`` appears when the ``with`` ends without exception; one of an earlier run is replaced, one that holds
+    appears when the ``with`` ends without exception; one of an earlier run is replaced, one that holds
     anything else is left alone.
 
     Args:
         folder: made if missing.
         colours: (P+1, 3) uint8, the colour of each label; None: `palette()`.
+        name: of the folder with the pictures, in ``folder``.
         inputs: files and folders that must not be written over.
         clock: counts the time of "write".
 
@@ -43,10 +44,11 @@ class LabelImages:
         folder: Path | str,
         colours: Pixels | None = None,
         *,
+        name: str = FOLDER,
         inputs: Iterable[Path] = (),
         clock: StageClock | None = None,
     ) -> None:
-        self.path = Path(folder) / FOLDER
+        self.path = Path(folder) / name
         inputs = list(inputs)
         ensure_not_input(self.path, inputs)
         self._palette = palette_png(palette() if colours is None else colours)

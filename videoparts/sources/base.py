@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from ..frames import FrameBatch, VideoInfo
+from .around import Neighbourhood
 
 
 class Source(Protocol):
@@ -44,5 +45,17 @@ class Source(Protocol):
         """At most ``count`` selected frames, evenly spread (the middles of equal stretches), in order.
 
         The same frames, bit for bit, as `batches` gives under these indices.
+        """
+        ...
+
+    def sample_around(self, count: int, at: float | None = None) -> Iterator[Neighbourhood]:
+        """The frames that `sample` gives, one at a time, each with the selected frames before and after it.
+
+        Args:
+            count: how many.
+            at: seconds from the first frame of the source: the selected frame that is seen then comes too, marked.
+
+        Raises:
+            SourceError: no selected frame is seen then.
         """
         ...

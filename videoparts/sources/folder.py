@@ -17,7 +17,8 @@ from PIL import Image, UnidentifiedImageError
 from ..config import SourceSettings
 from ..errors import SourceError
 from ..frames import FrameBatch, Pixels, VideoInfo
-from .selection import require_size, select, spread
+from .around import Neighbourhood, neighbourhoods
+from .selection import require_size, seen_at, select, spread
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 _ORIENTATION = 274  # EXIF tag
@@ -61,6 +62,12 @@ class FrameFolder:
     def sample(self, count: int, size: int) -> Iterator[FrameBatch]:
         """At most ``count`` selected pictures, evenly spread; see `Source.sample`."""
         return self._read(spread(self._selected, count), size)
+
+    def sample_around(self, count: int, at: float | None = None) -> Iterator[Neighbourhood]:
+        """Sampled pictures with those before and after; see `Source.sample_around`."""
+        pts = range(len(self._files))
+        marked = None if at is None else seen_at(pts, self.info.time_base, self._selected, at, self.info.path)
+        return neighbourhoods(self._read, self._selected, count, marked)
 
     def _read(self, positions: Sequence[int], size: int) -> Iterator[FrameBatch]:
         require_size(size)

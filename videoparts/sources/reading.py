@@ -12,8 +12,9 @@ import numpy as np
 
 from ..errors import SourceError
 from ..frames import FrameBatch, Pixels, VideoInfo
+from .around import Neighbourhood, neighbourhoods
 from .index import VideoIndex
-from .selection import require_size, spread
+from .selection import require_size, seen_at, spread
 
 
 class VideoFile(ABC):
@@ -47,6 +48,12 @@ class VideoFile(ABC):
         """At most ``count`` selected frames, evenly spread; see `Source.sample`."""
         require_size(size)
         return self._batches(spread(self.selected, count), size)
+
+    def sample_around(self, count: int, at: float | None = None) -> Iterator[Neighbourhood]:
+        """Sampled frames with those before and after; see `Source.sample_around`."""
+        base = self.index.time_base
+        marked = None if at is None else seen_at(self.index.pts, base, self.selected, at, self.path)
+        return neighbourhoods(self._batches, self.selected, count, marked)
 
     @abstractmethod
     def decode(self, positions: Sequence[int], size: int) -> Generator[tuple[int, Pixels], None, None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -65,6 +65,23 @@ def spread(selected: range, count: int) -> list[int]:
         raise ValueError(f"count must be at least 1, got {count}")
     n = len(selected)
     return list(selected) if count >= n else [selected[(2 * i + 1) * n // (2 * count)] for i in range(count)]
+
+
+def seen_at(pts: Sequence[int], time_base: Fraction, selected: range, seconds: float, path: Path) -> int:
+    """The selected position whose frame is seen ``seconds`` after the first frame of the source.
+
+    Raises:
+        SourceError: that time lies before the first selected frame, or more than a second after the last one.
+    """
+    ticks = [(pts[position] - pts[0]) * time_base for position in (selected[0], selected[-1])]
+    if not float(ticks[0]) - 1e-6 <= seconds <= float(ticks[1]) + 1:
+        raise SourceError(
+            f"{path}: no frame is seen at {seconds:g} seconds; the selected frames run from {float(ticks[0]):.2f} "
+            f"to {float(ticks[1]):.2f}"
+        )
+    # Half a tick of tolerance: people write 0.04 for the frame at 0.0400000001.
+    wanted = pts[0] + (seconds + 1e-6) / float(time_base)
+    return selected[max(0, bisect_right(selected, wanted, key=pts.__getitem__) - 1)]
 
 
 def require_size(size: int) -> None:

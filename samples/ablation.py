@@ -1,0 +1,139 @@
+"""What each choice is worth: J and T on clips with masks, with each choice switched off in turn.
+
+    python samples/ablation.py DATA                  # a folder of clips, each with frames/ and masks/
+    python samples/ablation.py DATA --only default still --clips blackswan libby
+
+J: intersection over union of "any part" with the mask, mean over frames, then over clips. T: agreement of parts from
+frame to frame along the optical flow. ViT features are computed once a clip and kept for all rows, so "seconds" is
+that of everything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+import torch
+
+from videoparts import evidence, motion, teaching
+from videoparts.config import ComputeSettings, ExtractorSettings, FitSettings, RefineSettings
+from videoparts.evidence import Cues
+from videoparts.features import Features
+from videoparts.fit import fit_parts
+from videoparts.flow import luma
+from videoparts.frames import Pixels
+from videoparts.label_folders import read_labels
+from videoparts.metrics import jaccard, temporal_agreement
+from videoparts.segmentation import segment
+from videoparts.sources import open_source
+from videoparts.vit import ViTExtractor
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way to do it."""
+
+    fit: FitSettings = field(default_factory=FitSettings)
+    refine: RefineSettings = field(default_factory=RefineSettings)
+    cues: Cues | None = None
+    constants: tuple[tuple[Any, str, float], ...] = ()  # module, name, value
+
+
+ROWS: dict[str, Row] = {
+    "default": Row(),
+    "another seed": Row(fit=FitSettings(seed=1)),
+    "the paper's vote": Row(fit=FitSettings(foreground="vote")),
+    "still: no motion": Row(fit=FitSettings(motion="off")),
+    "no saliency": Row(cues=Cues(saliency=False)),
+    "no compactness": Row(cues=Cues(compactness=False)),
+    "no border": Row(cues=Cues(border=False)),
+    "one round of teaching": Row(cues=Cues(rounds=1)),
+    "plain guided filter": Row(refine=RefineSettings(steps=0)),
+    "plain upsampling": Row(refine=RefineSettings(steps=0, radius=0)),
+    "no window": Row(refine=RefineSettings(window=0)),
+    "12 frames": Row(fit=FitSettings(frames=12)),
+    "ridge x 3": Row(constants=((teaching, "_RIDGE", 3 * teaching._RIDGE),)),
+    "ridge / 3": Row(constants=((teaching, "_RIDGE", teaching._RIDGE / 3),)),
+    "threshold at Otsu's": Row(constants=((teaching, "_LOW", 0.0),)),
+    "threshold twice as low": Row(constants=((teaching, "_LOW", 2 * teaching._LOW),)),
+    "components / 2": Row(constants=((teaching, "_LARGE", teaching._LARGE / 2),)),
+    "compactness x 2": Row(constants=((evidence, "_ONCE", 2 * evidence._ONCE),)),
+    "coherence exponent / 2": Row(constants=((motion, "_SHARP", motion._SHARP / 2),)),
+    "coherence exponent x 2": Row(constants=((motion, "_SHARP", motion._SHARP * 2),)),
+}
+
+
+class Remembering:
+    """An extractor that keeps what it has seen."""
+
+    def __init__(self, extractor: ViTExtractor) -> None:
+        self._extractor, self._seen = extractor, dict[int, Features]()
+        self.identity, self.device, self.batch_size = extractor.identity, extractor.device, 1
+        self.grid = extractor.grid
+
+    def extract(self, pixels: Pixels | torch.Tensor, *, attention: bool = False, tokens: bool = False) -> Features:
+        """Features of one frame, all of them."""
+        key = hash(np.asarray(pixels).tobytes())
+        if key not in self._seen:
+            self._seen[key] = self._extractor.extract(pixels, attention=True, tokens=True)
+        return self._seen[key]
+
+
+def score(clip: Path, extractor: Remembering, row: Row) -> tuple[float, float, float]:
+    """J, T, and seconds a frame."""
+    source = open_source(clip / "frames")
+    before = [(module, name, getattr(module, name)) for module, name, _ in row.constants]
+    for module, name, value in row.constants:
+        setattr(module, name, value)
+    start = time.perf_counter()
+    try:
+        model = fit_parts(source, extractor, row.fit, cues=row.cues)
+        masks = [
+            (m.labels[0], m.frames.pixels[0], m.frames.stem(0)) for m in segment(source, extractor, model, row.refine)
+        ]
+    finally:
+        for module, name, value in before:
+            setattr(module, name, value)
+    seconds = time.perf_counter() - start
+    js = [jaccard(labels > 0, read_labels(clip / "masks" / f"{stem}.png") > 0) for labels, _, stem in masks]
+    ts = [temporal_agreement(a[0], b[0], luma(a[1]), luma(b[1])) for a, b in pairwise(masks)]
+    return mean(js), mean(t for t in ts if t is not None), seconds / len(masks)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="a folder of clips, each with frames/ and masks/")
+    parser.add_argument("--clips", nargs="+", help="only these")
+    parser.add_argument("--only", nargs="+", help="rows whose name has one of these words in it")
+    parser.add_argument("--load-size", type=int, default=ExtractorSettings().load_size)
+    parser.add_argument("--stride", type=int)
+    parser.add_argument("--weights", type=Path)
+    arguments = parser.parse_args()
+    rows = {n: r for n, r in ROWS.items() if not arguments.only or any(word in n for word in arguments.only)}
+    clips = sorted(p for p in arguments.data.iterdir() if (p / "frames").is_dir() and (p / "masks").is_dir())
+    clips = [clip for clip in clips if not arguments.clips or clip.name in arguments.clips]
+    settings = ExtractorSettings(load_size=arguments.load_size, stride=arguments.stride)
+    extractor = ViTExtractor(settings, ComputeSettings(weights=arguments.weights))
+    table: dict[str, list[tuple[float, float, float]]] = {name: [] for name in rows}
+    for clip in clips:
+        remembering = Remembering(extractor)
+        score(clip, remembering, replace(Row(), fit=FitSettings(motion="off")))  # features, outside the times
+        for name, row in rows.items():
+            table[name].append(score(clip, remembering, row))
+            print(f"{clip.name}: {name}: J {table[name][-1][0]:.3f} T {table[name][-1][1]:.3f}", flush=True)
+    names = [clip.name for clip in clips]
+    print(f"\n{'':24s}{'J':>7}{'T':>7}{'s/frame':>9}   J of " + ", ".join(names))
+    for name, scores in table.items():
+        j, t, s = (mean(values) for values in zip(*scores, strict=True))
+        print(f"{name:24s}{j:7.3f}{t:7.3f}{s:9.3f}   " + " ".join(f"{one[0]:.3f}" for one in scores))
+
+
+if __name__ == "__main__":
+    main()

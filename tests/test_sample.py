@@ -1,0 +1,57 @@
+"""The patches of sampled frames, one after the other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from videoparts.sample import FrameSample, Sample
+
+
+def frame(h: int, w: int, seed: int, aspect: float = 0.5) -> FrameSample:
+    random = np.random.default_rng(seed)
+    maps = (random.random(shape).astype(np.float32) for shape in ((h, w, 3), (h, w, 6), (h, w), (h, w)))
+    return FrameSample(*maps, aspect=aspect)
+
+
+def test_frames_of_several_sizes_lie_one_after_the_other() -> None:
+    frames = [frame(3, 5, 0), frame(4, 2, 1), frame(1, 1, 2)]
+    sample = Sample(frames)
+    assert len(sample) == 15 + 8 + 1
+    assert sample.frame.tolist() == [0] * 15 + [1] * 8 + [2]
+    at = 0
+    for one in frames:
+        for y in range(one.shape[0]):
+            for x in range(one.shape[1]):
+                assert np.array_equal(sample.descriptors[at], one.descriptors[y, x])
+                assert np.array_equal(sample.tokens[at], one.tokens[y, x])
+                assert sample.saliency[at] == one.saliency[y, x]
+                at += 1
+    assert at == len(sample)
+
+
+def test_values_become_maps_again() -> None:
+    frames = [frame(3, 5, 0), frame(4, 2, 1)]
+    sample = Sample(frames)
+    for found, one in zip(sample.maps(sample.saliency), frames, strict=True):
+        assert np.array_equal(found, one.saliency)
+    assert [m.dtype for m in sample.maps(np.zeros(23, bool))] == [np.bool_, np.bool_]
+
+
+def test_places_are_in_widths_of_the_frame() -> None:
+    place = Sample([frame(2, 4, 0, aspect=0.5)]).place.reshape(2, 4, 2)
+    assert place[..., 0].tolist() == [[0.125] * 4, [0.375] * 4]  # down: 0 to 0.5
+    assert place[..., 1].tolist() == [[0.125, 0.375, 0.625, 0.875]] * 2
+    # Half of the patches see the same frame at the same places.
+    fine, coarse = (Sample([frame(n, 2 * n, 0)]).place for n in (40, 4))
+    assert np.allclose(fine.mean(axis=0), coarse.mean(axis=0))
+
+
+def test_the_border_is_one_patch_wide() -> None:
+    border = Sample([frame(4, 5, 0), frame(2, 3, 0)]).border
+    assert border[:20].reshape(4, 5).astype(int).tolist() == [
+        [1, 1, 1, 1, 1],
+        [1, 0, 0, 0, 1],
+        [1, 0, 0, 0, 1],
+        [1, 1, 1, 1, 1],
+    ]
+    assert border[20:].all()

@@ -1,0 +1,92 @@
+"""Evidence that a patch is on the object, before anything has been learned: cues, averaged over many clusterings.
+
+Single patches are noise: saliency falls on some patches of an object and misses others, and flow is wrong at edges. A
+cluster of patches that look alike, over all frames, has a mean that can be trusted. Which clusters there are is partly
+by chance, so the scores of several clusterings, coarse to fine, are averaged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .clustering import assign, kmeans
+from .sample import Sample
+
+Values = npt.NDArray[np.float64]
+
+_CLUSTERINGS = (24, 40, 64) * 3
+_CLUSTERED = 8000  # patches that a clustering is made from
+_ONCE = 0.5  # of the variance of places in the whole frame: a cluster that is spread so far counts e times less
+
+
+@dataclass(frozen=True)
+class Cues:
+    """What counts. The defaults are the method; the rest is for showing what each is worth."""
+
+    motion: bool = True  # motion of its own, and motion common with the object, where frames follow each other
+    saliency: bool = True
+    compactness: bool = True
+    border: bool = True
+    rounds: int = 4  # of teaching
+
+
+class Clusterings:
+    """Several clusterings of the patches of a sample, by what they look like."""
+
+    def __init__(self, sample: Sample, seed: int, cues: Cues) -> None:
+        random = np.random.default_rng(seed)
+        looks = np.ascontiguousarray(sample.tokens[:, sample.tokens.shape[1] // 2 :])  # the later block's half
+        self._labels: list[npt.NDArray[np.int64]] = []
+        self._priors: list[Values] = []  # of each cluster: what does not depend on saliency or motion
+        self._counts: list[npt.NDArray[np.int64]] = []
+        for repeat, clusters in enumerate(_CLUSTERINGS):
+            drawn = looks[np.sort(random.permutation(len(looks))[:_CLUSTERED])]
+            label, _ = assign(looks, kmeans(drawn, min(clusters, len(drawn)), seed + repeat, redo=1))
+            used, label = np.unique(label, return_inverse=True)
+            self._labels.append(label)
+            self._counts.append(np.bincount(label, minlength=len(used)))
+            self._priors.append(_prior(sample, label, len(used), cues))
+
+    def score(self, factors: list[tuple[Values, float]]) -> Values:
+        """Mean over the clusterings of each cluster's score: its prior times the mean of each factor in it.
+
+        Args:
+            factors: values (n,) of the patches, not negative, each with the power that its mean is raised to.
+
+        Returns:
+            (n,), 0 to 1.
+        """
+        total = np.zeros(len(self._labels[0]))
+        for label, prior, count in zip(self._labels, self._priors, self._counts, strict=True):
+            score = prior.copy()
+            for values, power in factors:
+                score *= (np.bincount(label, weights=values, minlength=len(count)) / count) ** power
+            total += (score / max(score.max(), 1e-12))[label]
+        return total / len(self._labels)
+
+
+def _prior(sample: Sample, label: npt.NDArray[np.int64], clusters: int, cues: Cues) -> Values:
+    """(K,): 1 for a cluster that lies together in its frames, and off their border; less for others."""
+    prior = np.ones(clusters)
+    count = np.bincount(label, minlength=clusters)
+    if cues.border:
+        at_border = np.bincount(label, weights=sample.border, minlength=clusters) / count
+        prior *= 1 - np.clip(at_border / (2 * max(sample.border.mean(), 1e-9)), 0, 1)
+    if cues.compactness:
+        off_centre = _off_centre(sample, sample.frame * clusters + label)
+        whole = np.bincount(sample.frame, weights=_off_centre(sample, sample.frame)) / np.bincount(sample.frame)
+        spread = off_centre / np.maximum(whole[sample.frame], 1e-12)
+        prior *= np.exp(-np.bincount(label, weights=spread, minlength=clusters) / count / _ONCE)
+    return prior
+
+
+def _off_centre(sample: Sample, group: npt.NDArray[np.int64]) -> Values:
+    """(n,): squared distance of each patch from the centre of its group."""
+    count = np.maximum(np.bincount(group), 1)
+    squared = np.zeros(len(group))
+    for place in sample.place.astype(np.float64).T:
+        squared += (place - (np.bincount(group, weights=place) / count)[group]) ** 2
+    return squared

@@ -1,0 +1,87 @@
+"""The colour guided filter: a picture made to follow the edges of another."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+
+class GuidedFilter:
+    """He, Sun, Tang: "Guided Image Filtering", 2013, with a colour guide; what depends on the guide alone, kept.
+
+    In each window a plane is fitted as a linear function of the guide's colour; a pixel takes the mean of the functions
+    of all windows that it lies in.
+
+    Args:
+        guide: (N, 3, y, x) float32, 0 to 1.
+        radius: of the window, which is a square of ``2 * radius + 1`` pixels.
+        eps: regularisation: smaller follows weaker edges.
+    """
+
+    def __init__(self, guide: torch.Tensor, radius: int, eps: float) -> None:
+        self._guide, self._radius = guide, radius
+        pairs = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
+        products = [guide[:, i : i + 1] * guide[:, j : j + 1] for i, j in pairs]
+        means = box(torch.cat([guide, *products], dim=1), radius)
+        self._mean = mean = means[:, :3]
+        # Covariance of the colours, a symmetric 3 x 3 matrix a pixel, inverted in closed form.
+        rr, rg, rb, gg, gb, bb = (means[:, 3 + k] - mean[:, i] * mean[:, j] for k, (i, j) in enumerate(pairs))
+        rr, gg, bb = rr + eps, gg + eps, bb + eps
+        i_rr, i_rg, i_rb = gg * bb - gb * gb, gb * rb - rg * bb, rg * gb - gg * rb
+        i_gg, i_gb, i_bb = rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg
+        scale = 1 / (rr * i_rr + rg * i_rg + rb * i_rb)
+        rows = [[i_rr, i_rg, i_rb], [i_rg, i_gg, i_gb], [i_rb, i_gb, i_bb]]
+        self._inverse = torch.stack([torch.stack([factor * scale for factor in row], 1) for row in rows], 1)
+
+    def functions(self, planes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The linear function of the colour that stands for ``planes`` (N, C, y, x) at each pixel.
+
+        Returns:
+            (N, 4, C, y, x), the factors of red, green and blue, and the offset: `apply` works them out. And, over the
+            same windows, the mean of ``planes`` around each pixel, (N, C, y, x).
+        """
+        n, c, y, x = planes.shape
+        crossed = (self._guide[:, :, None] * planes[:, None]).flatten(1, 2)
+        means = box(torch.cat([planes, crossed], dim=1), self._radius)
+        mean = means[:, :c]
+        covariance = means[:, c:].view(n, 3, c, y, x) - self._mean[:, :, None] * mean[:, None]
+        factors = self._inverse[:, :, 0, None] * covariance[:, None, 0]
+        factors += self._inverse[:, :, 1, None] * covariance[:, None, 1]
+        factors += self._inverse[:, :, 2, None] * covariance[:, None, 2]
+        offset = mean - (factors * self._mean[:, :, None]).sum(1)
+        means = box(torch.cat([factors.flatten(1, 2), offset, mean], dim=1), self._radius)
+        return means[:, : 4 * c].view(n, 4, c, y, x), means[:, 4 * c :]
+
+
+def apply(functions: torch.Tensor, colours: torch.Tensor) -> torch.Tensor:
+    """Linear functions (N, 4, C, ...) of the colours (N, 3, ...): (N, C, ...)."""
+    total = functions[:, 3]
+    for k in range(3):
+        total = torch.addcmul(total, functions[:, k], colours[:, k, None])
+    return total
+
+
+def box(planes: torch.Tensor, radius: int) -> torch.Tensor:
+    """Mean over a square window of (N, C, y, x), at the border over the part of it that exists."""
+    return _line_mean(_line_mean(planes, radius, -2), radius, -1)
+
+
+def _line_mean(planes: torch.Tensor, radius: int, axis: int) -> torch.Tensor:
+    """The same along one axis. The window's sum is made of sums over 1, 2, 4, ... pixels, each the sum of two of
+    the one before: six times as fast as a pooling layer, and no rounding builds up as in running sums."""
+    length, side = planes.shape[axis], 2 * radius + 1
+    block = F.pad(planes, (radius, radius) if axis == -1 else (0, 0, radius, radius))
+    total = torch.zeros_like(planes)
+    width, done = 1, 0
+    while True:
+        if side & width:
+            total += block.narrow(axis, done, length)
+            done += width
+        if done == side:
+            break
+        short = block.shape[axis] - width
+        block = block.narrow(axis, 0, short) + block.narrow(axis, width, short)
+        width *= 2
+    at = torch.arange(length, device=planes.device)
+    count = (at + radius).clamp(max=length - 1) - (at - radius).clamp(min=0) + 1
+    return total * (1 / count if axis == -1 else 1 / count[:, None])

@@ -1,0 +1,99 @@
+"""How two consecutive frames hang together: the flow both ways, how far to trust it, and whether there is a cut.
+
+All of it on a small copy of the frames, `link_luma`, at most 160 pixels on the short side; flows are in its pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from .flow import Flow, Preset, dense_flow, inside, luma, warp
+from .frames import Pixels
+
+Trust = npt.NDArray[np.float32]
+
+_SHORT_SIDE = 160  # pixels: more cost more and serve no better
+_PRESET: Preset = "medium"
+_SLIP = 1.0  # square pixels that there and back may miss the start by,
+_SLIP_SHARE = 0.01  # and share of the squared lengths of both ways that comes on top
+_SAME_LUMA = 20.0  # levels of 255 by which the luma may change along the flow
+_AROUND = 9  # side in pixels of a square: what is trusted there alone, most of the rest not, agrees by chance
+_LEAST_TRUSTED = 0.1  # a smaller share of trusted pixels is a cut: frames that follow have 0.3 to 0.99, cuts 0 to 0.03
+_MOST_GAIN = 3.0  # contrast that rises or falls by more from frame to frame is a cut, such as one from black
+
+
+@dataclass(frozen=True, repr=False)
+class Link:
+    """Two consecutive frames, each y x x pixels as `link_luma` gives them.
+
+    ``forward`` belongs to the pixels of the earlier frame and points into the later one, ``backward`` the other way
+    round. ``warp(later, link.forward)`` is the later frame as the earlier one sees it.
+    """
+
+    forward: Flow  # (y, x, 2) float32, pixels of this size: to the right, then downwards
+    backward: Flow  # (y, x, 2) float32
+    forward_trust: Trust  # (y, x) float32, 0 to 1: 0 where forward does not lead back, or to another brightness
+    backward_trust: Trust  # (y, x) float32
+    cut: bool  # the later frame does not show what the earlier one shows, moved
+
+    def __repr__(self) -> str:
+        return f"Link(size={self.size}, cut={self.cut})"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(y, x) in pixels."""
+        return self.forward.shape[0], self.forward.shape[1]
+
+
+def link_luma(frame: Pixels) -> Pixels:
+    """The luma (y, x) uint8 of a frame (H, W, 3) uint8, shrunk to 160 pixels on the short side if it has more."""
+    height, width = frame.shape[:2]
+    scale = min(1.0, _SHORT_SIDE / min(height, width))
+    if scale == 1:
+        return luma(frame)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(luma(frame), size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def link(earlier: Pixels, later: Pixels) -> Link:
+    """Link two frames, given as `link_luma`.
+
+    A pixel is trusted where flow there and back comes back to it (Sundaram, Brox, Keutzer: "Dense Point Trajectories by
+    GPU-Accelerated Large Displacement Optical Flow", 2010, equation 5), where it keeps its brightness, and where most
+    pixels around do the same. What is the same for the whole picture, such as a flash or a fade, is taken off the
+    brightness first.
+
+    Args:
+        earlier: (y, x) uint8.
+        later: (y, x) uint8.
+
+    Raises:
+        ValueError: the two are not of one size.
+    """
+    forward, backward = dense_flow(earlier, later, _PRESET), dense_flow(later, earlier, _PRESET)
+    one = _trust(forward, backward, earlier, later)
+    other = _trust(backward, forward, later, earlier)
+    contrast = (earlier.std() + 1) / (later.std() + 1)
+    trusted = min(float(one.mean()), float(other.mean()))
+    cut = trusted < _LEAST_TRUSTED or not 1 / _MOST_GAIN < contrast < _MOST_GAIN
+    return Link(forward, backward, one, other, bool(cut))
+
+
+def _trust(there: Flow, back: Flow, here: Pixels, other: Pixels) -> Trust:
+    """Of the flow from the frame ``here`` to the ``other``, (y, x)."""
+    returned = warp(back, there, "bilinear")
+    slip = np.square(there + returned).sum(-1)
+    length = np.square(there).sum(-1) + np.square(returned).sum(-1)
+    consistent = (slip < _SLIP_SHARE * length + _SLIP) & inside(there)
+    if not consistent.any():
+        return np.zeros(here.shape, np.float32)
+    fetched = warp(other.astype(np.float32), there, "bilinear")
+    ours, theirs = here[consistent], fetched[consistent]
+    gain = np.clip((ours.std() + 1) / (theirs.std() + 1), 1 / _MOST_GAIN, _MOST_GAIN)
+    change = np.abs((fetched - theirs.mean()) * gain + ours.mean() - here)
+    good = (consistent & (change < _SAME_LUMA)).astype(np.float32)
+    return np.asarray(good * (cv2.blur(good, (_AROUND, _AROUND)) > 0.5), dtype=np.float32)

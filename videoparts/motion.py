@@ -1,0 +1,110 @@
+"""What moves by itself in a frame, and what moves together with an object, from optical flow to the frames around."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from .flow import Flow
+from .links import link, link_luma
+from .sources.around import Neighbourhood
+
+Map = npt.NDArray[np.float32]
+
+_THIN = 3  # every so many pixels of a flow field are enough
+_ROUNDS = 8  # of iteratively reweighted least squares
+_NOISE = 4e-4  # of the flow's width: a motion smaller than that is not told from none
+_STANDS_OUT = 8.0  # noise levels from which on a motion of its own counts in full
+_SHARP = 8  # exponent of the coherence: splash and shadow move nearly as the object does
+_CORE = 8  # pixels of flow that are enough to fit an object's motion to
+
+
+def flows_around(neighbourhood: Neighbourhood) -> list[Flow]:
+    """Flow (y, x, 2) float32 from a frame to the one after and to the one before; none across a cut, thinned."""
+    here = link_luma(neighbourhood.frame.pixels[0])
+    flows = []
+    if neighbourhood.after is not None:
+        after = link(here, link_luma(neighbourhood.after))
+        if not after.cut:
+            flows.append(after.forward)
+    if neighbourhood.before is not None:
+        before = link(link_luma(neighbourhood.before), here)
+        if not before.cut:
+            flows.append(before.backward)
+    return [flow[_THIN // 2 :: _THIN, _THIN // 2 :: _THIN] for flow in flows]
+
+
+def own_motion(flows: Sequence[Flow], shape: tuple[int, int]) -> Map | None:
+    """How far each patch moves otherwise than the picture as a whole, 0 to 1, (h, w).
+
+    The picture's own motion, that of the camera, is a quadratic function of the place, fitted robustly. Of the flows to
+    two neighbours the smaller residual counts: what is uncovered has a wrong flow to one of them.
+
+    Returns:
+        None where there is no flow, or nothing moves.
+    """
+    own: Map | None = None
+    moves = False
+    for flow in flows:
+        residual, noise = _residual(flow, _quadratic(flow), np.ones(flow.shape[:2]))
+        moves = moves or bool(np.quantile(residual, 0.98) > _STANDS_OUT * _NOISE * flow.shape[1])
+        stands_out = np.clip(residual / (_STANDS_OUT * noise), 0, 1).astype(np.float32)
+        own = stands_out if own is None else np.minimum(own, stands_out)
+    return None if own is None or not moves else _to_patches(own, shape)
+
+
+def common_motion(flows: Sequence[Flow], core: npt.NDArray[np.bool_]) -> Map | None:
+    """How much better an object's motion explains that of each patch than the background's does, 0 to 1, (h, w).
+
+    The object's motion is affine and fitted to ``core``, patches (h, w) that are on it; the background's is quadratic
+    and fitted to all others, so that an object that fills most of the frame is not taken for the background.
+
+    Returns:
+        None where there is no flow, the core is too small, or it moves as the background does.
+    """
+    best: Map | None = None
+    for flow in flows:
+        size = flow.shape[1], flow.shape[0]
+        inside = cv2.resize(core.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.99
+        if inside.sum() < _CORE or (~inside).sum() < _CORE:
+            continue
+        quadratic = _quadratic(flow)
+        background, noise = _residual(flow, quadratic, (~inside).astype(np.float64))
+        if np.median(background[inside]) < 2 * noise:
+            continue
+        together, _ = _residual(flow, quadratic[:, :3], inside.astype(np.float64))
+        a, b = (background + noise) ** 2, (together + noise) ** 2
+        share = ((a / (a + b)) ** _SHARP).astype(np.float32)
+        best = share if best is None else np.maximum(best, share)
+    return None if best is None else _to_patches(best, (core.shape[0], core.shape[1]))
+
+
+def _quadratic(flow: Flow) -> npt.NDArray[np.float64]:
+    """(y * x, 6): 1, x, y, x^2, xy, y^2 of each pixel, about -1 to 1."""
+    y, x = np.mgrid[: flow.shape[0], : flow.shape[1]].astype(np.float64)
+    y, x = (2 * y - flow.shape[0]) / flow.shape[1], (2 * x - flow.shape[1]) / flow.shape[1]
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
+
+
+def _residual(
+    flow: Flow, basis: npt.NDArray[np.float64], among: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], float]:
+    """Distance (y, x) of a flow from a function of the place, and its noise level, by iteratively reweighted least
+    squares (weights of Geman and McClure) over the pixels that ``among`` (y, x) marks with 1."""
+    target, marked = flow.reshape(-1, 2).astype(np.float64), among.ravel()
+    weight, residual, noise = marked, np.zeros(len(target)), 0.0
+    ridge = 1e-4 * np.eye(basis.shape[1])
+    for _ in range(_ROUNDS):
+        weighted = (basis * weight[:, None]).T
+        factors = np.linalg.solve(weighted @ basis + ridge, weighted @ target)
+        residual = np.linalg.norm(target - basis @ factors, axis=1)
+        noise = max(1.4826 * float(np.median(residual[marked > 0])), _NOISE * flow.shape[1])
+        weight = marked / np.square(1 + np.square(residual / (1.5 * noise)))
+    return residual.reshape(flow.shape[:2]), noise
+
+
+def _to_patches(plane: Map, shape: tuple[int, int]) -> Map:
+    return np.asarray(cv2.resize(plane, shape[::-1], interpolation=cv2.INTER_AREA), dtype=np.float32)

@@ -1,0 +1,53 @@
+"""Sets of defaults for the whole chain: how much time a frame may take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from .config import ExtractorSettings, FitSettings, RefineSettings
+
+PresetName = Literal["fast", "balanced", "best"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings that go together::
+
+    best = PRESETS["best"]
+    extractor = ViTExtractor(best.extractor)
+    parts = fit_parts(source, extractor, best.fit)
+    masks = segment(source, extractor, parts, best.refine)
+    """
+
+    extractor: ExtractorSettings = field(default_factory=ExtractorSettings)
+    fit: FitSettings = field(default_factory=FitSettings)
+    refine: RefineSettings = field(default_factory=RefineSettings)
+
+    def with_model(self, model: str) -> Preset:
+        """The preset for another model: where the stride does not divide its patches, the nearest one that does.
+
+        Raises:
+            SettingsError: there is no such model.
+        """
+        from .naming import timm_name  # loads torch, which a command line must be read without
+
+        wanted = stride = self.extractor.stride
+        patch = re.search(r"_patch(\d+)", timm_name(model))
+        if wanted is not None and patch is not None:
+            side = int(patch[1])
+            stride = min((d for d in range(1, side + 1) if side % d == 0), key=lambda d: abs(d - wanted))
+        return replace(self, extractor=replace(self.extractor, model=model, stride=stride))
+
+
+DEFAULT: PresetName = "balanced"
+
+# The one place for these numbers. Whatever is not named here has its default in `videoparts.config`, and those
+# defaults are `balanced`.
+PRESETS: Mapping[PresetName, Preset] = {
+    "fast": Preset(ExtractorSettings(load_size=224), refine=RefineSettings(window=3)),
+    "balanced": Preset(),
+    "best": Preset(ExtractorSettings(load_size=336, stride=7), FitSettings(frames=32), RefineSettings(window=7)),
+}

@@ -1,0 +1,58 @@
+"""Sampled frames together with the frames before and after them: what motion is measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ..frames import FrameBatch, Pixels
+from .selection import spread
+
+Read = Callable[[Sequence[int], int], Iterator[FrameBatch]]
+
+
+@dataclass(frozen=True, repr=False)
+class Neighbourhood:
+    """One sampled frame, and the selected frames next to it."""
+
+    frame: FrameBatch  # of one frame
+    before: Pixels | None  # (H, W, 3) uint8; None at the start, and where that frame cannot be decoded
+    after: Pixels | None
+    marked: bool = False  # whether it is the frame that was asked for beside the sampled ones
+
+
+def neighbourhoods(read: Read, selected: range, count: int, marked: int | None = None) -> Iterator[Neighbourhood]:
+    """At most ``count`` of the ``selected`` positions, as `spread` picks them, each with its neighbours.
+
+    The position ``marked`` comes beside them, if it is not one of them.
+
+    Every frame is decoded once, and four at most are held. ``read`` gives batches of frames at increasing positions,
+    and leaves out what it cannot decode.
+    """
+    wanted = set(spread(selected, count)) | ({marked} if marked is not None else set())
+    step = selected.step
+    positions = sorted({p for w in wanted for p in (w - step, w, w + step) if p in selected})
+    held: dict[int, FrameBatch] = {}
+
+    def neighbourhood(at: int) -> Neighbourhood:
+        before, after = held.get(at - step), held.get(at + step)
+        return Neighbourhood(
+            held[at],
+            None if before is None else before.pixels[0],
+            None if after is None else after.pixels[0],
+            at == marked,
+        )
+
+    waiting: list[int] = []  # sampled positions whose next frame has not come yet
+    for batch in read(positions, 1):
+        at = int(batch.index[0])
+        held[at] = batch
+        while waiting and waiting[0] + step <= at:
+            yield neighbourhood(waiting.pop(0))
+        if at in wanted:
+            waiting.append(at)
+        oldest = (waiting[0] if waiting else at) - step
+        for old in [p for p in held if p < oldest]:
+            del held[old]
+    for at in waiting:
+        yield neighbourhood(at)

@@ -1,0 +1,204 @@
+"""A linear probe that a clip teaches itself: from weak evidence to a decision that holds in every frame.
+
+Evidence is right about most of an object and most of its surroundings, but not about where the one ends. A linear
+function of the tokens that is fitted to it cannot follow its errors, only what patches have in common; cut in two, it
+is better evidence. A few rounds of that converge. (Self-training with ridge regression; Otsu, "A Threshold Selection
+Method from Gray-Level Histograms", 1979.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from .evidence import Clusterings, Cues, Values
+from .motion import common_motion, own_motion
+from .probe import LinearProbe
+from .sample import Sample
+
+Marks = npt.NDArray[np.bool_]
+
+_RIDGE = 3e-5  # of the tokens' squared length
+_LARGE = 0.25  # components of a frame that are smaller than this share of its largest are dropped
+_BINS = 256
+_LOW = 0.11  # of the gap between the classes' means, by which the threshold lies below Otsu's: limbs are thin
+_SOFT = 0.09  # of that gap: how fast a lead becomes certainty
+_FIRST_ROUNDS = 3
+_SEED_RIDGE = 1e-2  # of the tokens' squared length, for the one frame in which the user has marked the object
+_STILL_POWERS = (0.5, 1.0)  # of saliency, whose scores are averaged while nothing else is known
+
+
+def teach_probe(sample: Sample, seed: int, cues: Cues) -> tuple[Marks, LinearProbe]:
+    """Teach a probe which patches are on the object.
+
+    First, clusters that are salient, lie together off the frame's border and, where frames follow each other, move by
+    themselves. Then, with the object roughly known, those that move together with it.
+
+    Args:
+        sample: what the sampled frames show.
+        seed: of the clusterings.
+        cues: what counts.
+
+    Returns:
+        The patches on the object, (n,), and the probe.
+    """
+    if any(frame.seed is not None for frame in sample.frames):
+        return _teach_from_seed(sample, seed, cues)
+    clusterings, ridge = Clusterings(sample, seed, cues), Ridge(sample.tokens)
+    salient = sample.saliency.astype(np.float64) if cues.saliency else np.ones(len(sample))
+    own = _gather(sample, [own_motion(f.flows, f.shape) for f in sample.frames]) if cues.motion else None
+    moving = [] if own is None else [(own, 1.0)]
+    score = np.mean([clusterings.score([(salient, power), *moving]) for power in _STILL_POWERS], axis=0)
+    mask = _teach(sample, ridge, score, cues.rounds if own is None else min(_FIRST_ROUNDS, cues.rounds))
+    if own is not None:
+        common = _common(sample, mask)
+        if common is not None:
+            mask = _teach(sample, ridge, clusterings.score([(salient, 0.5), (common, 1.0)]), cues.rounds)
+    return _finish(sample, ridge, mask)
+
+
+def _teach_from_seed(sample: Sample, seed: int, cues: Cues) -> tuple[Marks, LinearProbe]:
+    """The same where the user has marked the object in a frame: what looks like it takes the place of what is salient.
+
+    It may be anywhere and of any size, so neither place nor compactness count. A box holds background too: of what is
+    in it, the salient is meant.
+    """
+    clusterings = Clusterings(sample, seed, replace(cues, border=False, compactness=False))
+    ridge, like = Ridge(sample.tokens), _likeness(sample)
+    factors = [(like, 1.0)]
+    if max(0 if f.seed is None else int(f.seed.sum()) for f in sample.frames) > 1:
+        factors.append((sample.saliency.astype(np.float64), 0.5))
+    mask = _teach(sample, ridge, clusterings.score(factors), cues.rounds)
+    common = _common(sample, mask) if cues.motion else None
+    if common is not None:
+        mask = _teach(sample, ridge, clusterings.score([*factors, (common, 1.0)]), cues.rounds)
+    return _finish(sample, ridge, mask)
+
+
+def _likeness(sample: Sample) -> Values:
+    """How much each patch looks like what the user has marked, (n,), 0 to 1.
+
+    For a point: the cosine to that patch, less what all patches have in common. For a box, which holds background
+    too: a linear function that tells its inside from its outside in that frame, where it can.
+    """
+    marked = np.concatenate(
+        [np.zeros(f.saliency.size, bool) if f.seed is None else f.seed.ravel() for f in sample.frames]
+    )
+    frame = sample.frame == sample.frame[marked][0]
+    looks = sample.tokens[:, sample.tokens.shape[1] // 2 :]
+    centred = looks - looks.mean(axis=0)
+    if marked.sum() == 1:
+        centred /= np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
+        like = centred @ centred[marked][0]
+    else:
+        x, target = centred[frame].astype(np.float64), marked[frame] - marked[frame].mean()
+        gram = x.T @ x + _SEED_RIDGE * len(x) * np.eye(x.shape[1])
+        like = centred @ np.linalg.solve(gram, x.T @ target).astype(np.float32) + marked[frame].mean()
+    return np.asarray(np.clip(like, 0, 1), dtype=np.float64)
+
+
+def _common(sample: Sample, mask: Marks) -> Values | None:
+    cores = sample.maps(mask)
+    return _gather(
+        sample, [common_motion(f.flows, core) for f, core in zip(sample.frames, cores, strict=True)]
+    )
+
+
+def _gather(sample: Sample, maps: list[npt.NDArray[np.float32] | None]) -> Values | None:
+    """A cue of all patches, (n,), from maps of those frames that have it; None where too few do.
+
+    A frame without it neither speaks for nor against a cluster: it has the mean of the others.
+    """
+    known = [m for m in maps if m is not None]
+    if 2 * len(known) < len(maps):
+        return None
+    mean = float(np.mean([m.mean() for m in known]))
+    filled = [np.full(f.shape, mean) if m is None else m for f, m in zip(sample.frames, maps, strict=True)]
+    return np.concatenate([m.ravel() for m in filled]).astype(np.float64)
+
+
+def _teach(sample: Sample, ridge: Ridge, target: Values, rounds: int) -> Marks:
+    mask = target > otsu(target)
+    for _ in range(rounds):
+        value = ridge.predict(ridge.fit(target))
+        mask = _large_components(sample, value > otsu(value))
+        target = mask.astype(np.float64)
+    return mask
+
+
+def _finish(sample: Sample, ridge: Ridge, mask: Marks) -> tuple[Marks, LinearProbe]:
+    factors = ridge.fit(mask.astype(np.float64))
+    value = ridge.predict(factors)
+    cut = otsu(value)
+    above = value > cut
+    gap = float(value[above].mean() - value[~above].mean()) if 0 < above.mean() < 1 else 1.0
+    threshold, scale = cut - _LOW * gap, _SOFT * gap
+    weight, bias = ridge.weight(factors)
+    probe = LinearProbe(torch.from_numpy((weight / scale).astype(np.float32)), float((bias - threshold) / scale))
+    return value > threshold, probe
+
+
+class Ridge:
+    """Ridge regression on the same patches again and again: what does not depend on the target is made once."""
+
+    def __init__(self, tokens: npt.NDArray[np.float32]) -> None:
+        self._tokens = tokens
+        self._mean = tokens.mean(axis=0, dtype=np.float64).astype(np.float32)
+        gram = np.zeros((tokens.shape[1], tokens.shape[1]))
+        for part in np.array_split(tokens, max(1, len(tokens) // 8192)):
+            centred = (part - self._mean).astype(np.float64)
+            gram += centred.T @ centred
+        gram += _RIDGE * len(tokens) * np.eye(len(gram))
+        self._inverse = np.linalg.inv(gram)
+
+    def fit(self, target: Values) -> tuple[Values, float]:
+        """Factors (D2,) of the centred tokens, and the mean of the target (n,)."""
+        mean = float(target.mean())
+        return self._inverse @ (self._tokens.T @ (target - mean).astype(np.float32)).astype(np.float64), mean
+
+    def predict(self, factors: tuple[Values, float]) -> Values:
+        """(n,)."""
+        weight, bias = self.weight(factors)
+        return (self._tokens @ weight.astype(np.float32)).astype(np.float64) + bias
+
+    def weight(self, factors: tuple[Values, float]) -> tuple[Values, float]:
+        """The same function of tokens that are not centred: weight (D2,) and bias."""
+        weight, mean = factors
+        return weight, mean - float(self._mean @ weight)
+
+
+def otsu(values: Values) -> float:
+    """The threshold that parts values (n,) into two classes with the least variance within (Otsu 1979)."""
+    count, edges = np.histogram(values, _BINS)
+    share = count / max(1, count.sum())
+    centre = (edges[1:] + edges[:-1]) / 2
+    below, mean = np.cumsum(share), np.cumsum(share * centre)
+    between = (mean[-1] * below - mean) ** 2 / np.maximum(below * (1 - below), 1e-12)
+    # Where nothing lies between the classes, every threshold there is as good: then the middle.
+    return float(centre[between == between.max()][[0, -1]].mean())
+
+
+def _large_components(sample: Sample, mask: Marks) -> Marks:
+    """What is left of a mask (n,) when small components of each frame are dropped.
+
+    In the frame that the user has marked: those that the point is not in, and what is outside the box.
+    """
+    kept = []
+    for frame, one in zip(sample.frames, sample.maps(mask), strict=True):
+        if frame.seed is not None and frame.seed.sum() > 1:
+            one = one & frame.seed
+        count, label, about, _ = cv2.connectedComponentsWithStats(one.astype(np.uint8), connectivity=8)
+        if frame.seed is None:
+            area = about[:, cv2.CC_STAT_AREA].copy()
+            area[0] = 0
+            keep = area >= _LARGE * area.max() if count > 1 else np.zeros(count, bool)
+        else:
+            keep = np.bincount(label[frame.seed], minlength=count) > 0
+        keep[0] = False
+        left = keep[label]
+        kept.append((left if frame.seed is None or left.any() else frame.seed).ravel())
+    return np.concatenate(kept)
