@@ -49,6 +49,11 @@ REQUIRED = 0.999
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HEADS, DEPTH = 6, 12  # of every ViT-S
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
+# What their part co-segmentation is given in `cosegment`, whatever our defaults are.
+AUTHORS_SETTINGS = (
+    *("--model", "dinov2_vits14", "--layer", "11", "--facet", "key"),
+    *("--stride", "7", "--load-size", "224"),
+)
 
 # (facet, block, binned), compared for each family, stride and shape of image
 DESCRIPTORS = (
@@ -237,7 +242,7 @@ def speed(args: argparse.Namespace) -> int:
         theirs = seconds([*here, "cosegment", *checkouts, str(frames)]) / count
         print(f"authors' part co-segmentation {theirs:8.3f} s a frame, {count} frames", flush=True)
         command = [sys.executable, "-m", "videoparts.pipelines.main", "overlay", str(frames)]
-        command += ["-o", str(Path(temporary, "overlay.mp4")), "--stride", "7", "--load-size", "224"]
+        command += ["-o", str(Path(temporary, "overlay.mp4")), *AUTHORS_SETTINGS]
         ours = seconds(command) / count
         print(f"videoparts overlay            {ours:8.3f} s a frame, {count} frames")
         print(f"ratio                         {theirs / ours:8.1f}")

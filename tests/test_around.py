@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -34,7 +33,6 @@ class Decoder:
             at = np.array([position])
             batch = FrameBatch(np.full((1, 1, 1, 3), position, np.uint8), at, at, Fraction(1, 25))
             self._alive.append(weakref.ref(batch))
-            gc.collect()
             self.most = max(self.most, sum(ref() is not None for ref in self._alive))
             yield batch
 

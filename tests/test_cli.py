@@ -211,7 +211,8 @@ def test_parts_by_number(bunny: Path, short_clip: Path, tmp_path: Path, capsys: 
 
 
 def test_an_overlay_with_parts_by_number(bunny: Path, short_clip: Path, tmp_path: Path) -> None:
-    given = ["--model-file", str(bunny), "--offline", "--device", "cpu", "--end", "0.2", "--alpha", "1", "--outline", "0"]
+    given = ["--model-file", str(bunny), "--offline", "--device", "cpu", "--end", "0.2"]
+    given += ["--alpha", "1", "--outline", "0"]
     pictures = []
     for name, options in (("all", []), ("one", ["--include", "1"])):
         out = tmp_path / f"{name}.mp4"

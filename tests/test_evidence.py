@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -102,7 +104,7 @@ def test_the_later_half_of_the_tokens_is_clustered(scene: Scene) -> None:
 
 def test_few_patches_make_fewer_clusters() -> None:
     tiny = Scene([], frames=1, noise=0.3).sample()
-    few = Sample([type(f)(*(getattr(f, n)[:4, :5] for n in NAMES), aspect=1.0) for f in tiny.frames])
+    few = Sample([replace(f, **{name: getattr(f, name)[:4, :5] for name in NAMES}) for f in tiny.frames])
     assert len(few) == 20 < min(evidence._CLUSTERINGS)
     assert np.isfinite(Clusterings(few, 0, Cues()).score([])).all()
 

@@ -116,7 +116,7 @@ def test_chances_are_products_of_two_way_softmaxes() -> None:
         chance, node = torch.ones(50), leaf
         while node:
             sibling = node + 1 if node % 2 else node - 1
-            chance *= (-distance[:, [node, sibling]] / 0.1).softmax(1)[:, 0]
+            chance *= (-distance[:, [node, sibling]] / 0.05).softmax(1)[:, 0]
             node = parent[node]
         slow.append(chance)
     assert torch.allclose(tree.chances(torch.from_numpy(x[:50]), 6), torch.stack(slow, -1), atol=1e-6)

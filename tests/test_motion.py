@@ -18,8 +18,8 @@ SHAPE = (18, 27)  # patches
 Y, X = np.mgrid[:H, :W].astype(np.float64)
 
 
-def flow(right: object, down: object, noise: float = 0.005, seed: int = 0) -> Flow:
-    both = np.stack([np.broadcast_to(right, (H, W)), np.broadcast_to(down, (H, W))], axis=-1)  # type: ignore[arg-type]
+def flow(right: npt.ArrayLike, down: npt.ArrayLike, noise: float = 0.005, seed: int = 0) -> Flow:
+    both = np.stack([np.broadcast_to(np.asarray(v), (H, W)) for v in (right, down)], axis=-1)
     return np.asarray(both + noise * np.random.default_rng(seed).normal(size=both.shape), dtype=np.float32)
 
 

@@ -35,9 +35,10 @@ def test_its_commands_are_understood(
     line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extractor: ViTExtractor
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    one = torch.eye(2)
-    tree = PartTree(one[0], one[:1], torch.tensor([-1]), torch.ones(1), torch.zeros(1, 2), torch.ones(1), 9.0)
-    PartModel.of(CentroidProbe(one[:1], one[1:]), tree, 1, extractor.identity).save("cat.safetensors")
+    tree = PartTree(
+        torch.zeros(2), torch.eye(2)[:1], torch.tensor([-1]), torch.ones(1), torch.zeros(1, 2), torch.ones(1), 9.0
+    )
+    PartModel.of(CentroidProbe(torch.ones(1, 2), torch.eye(1, 2)), tree, 1, extractor.identity).save("cat.safetensors")
     command = parse(shlex.split(line, comments=True)[1:])
     assert hasattr(command, "run")
 

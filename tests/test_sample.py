@@ -9,8 +9,9 @@ from videoparts.sample import FrameSample, Sample
 
 def frame(h: int, w: int, seed: int, aspect: float = 0.5) -> FrameSample:
     random = np.random.default_rng(seed)
-    maps = (random.random(shape).astype(np.float32) for shape in ((h, w, 3), (h, w, 6), (h, w), (h, w)))
-    return FrameSample(*maps, aspect=aspect)
+    shapes = ((h, w, 3), (h, w, 6), (h, w), (h, w))
+    descriptors, tokens, saliency, other = (random.random(shape).astype(np.float32) for shape in shapes)
+    return FrameSample(descriptors, tokens, saliency, other, aspect)
 
 
 def test_frames_of_several_sizes_lie_one_after_the_other() -> None:

@@ -85,9 +85,7 @@ def flat(pictures: list[npt.NDArray[np.bool_]], seeds: dict[int, npt.NDArray[np.
     frames = []
     for i, picture in enumerate(pictures):
         empty = np.zeros(picture.shape, np.float32)
-        frames.append(
-            FrameSample(empty[..., None], empty[..., None], empty, empty, 1.0, seed=(seeds or {}).get(i))
-        )
+        frames.append(FrameSample(empty[..., None], empty[..., None], empty, empty, 1.0, seed=(seeds or {}).get(i)))
     return Sample(frames)
 
 

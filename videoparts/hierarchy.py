@@ -13,7 +13,9 @@ move the parts; as they are, a few odd patches would have parts to themselves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,10 +32,10 @@ _STARTERS = 2000  # descriptors that are enough to find the best start
 _ROUNDS = 30  # of k-means at most
 _ROUNDING = 1e-5  # gain for each descriptor that may be rounding
 _FEWEST = 4  # descriptors that can still be split
-_TEMPERATURE = 0.1  # of the softmax over half the squared distances to two siblings
-_SAME_AREA = 0.95  # parts whose areas differ by less are of one size
+_TEMPERATURE = 0.05  # of the softmax over half the squared distances to two siblings
+_SAME_AREA = 0.9  # parts whose areas differ by less are of one size
 _SAME_HEIGHT = 0.02  # widths of the frame by which places may differ and still lie beside each other
-_GAIN = 0.055  # a split that lowers the mean distance by a smaller share is one too many
+_GAIN = 0.045  # a split that lowers the mean distance by a smaller share is one too many
 _AUTOMATIC = (2, 10)  # parts, of the number that is found
 _A_PART = 3.0  # patches a frame that a part has on average, where the number is found
 
@@ -87,7 +89,7 @@ class PartTree:
         share, place = self.share.tolist(), self.place.tolist()
         return tuple(
             k
-            for alike in _alike(leaves, [-np.log(max(s, 1e-9)) for s in share], -np.log(_SAME_AREA))
+            for alike in _alike(leaves, [-math.log(max(s, 1e-9)) for s in share], -math.log(_SAME_AREA))
             for level in _alike(alike, [down for down, _ in place], _SAME_HEIGHT)
             for k in sorted(level, key=lambda k: place[k][1])
         )
@@ -117,7 +119,7 @@ class PartTree:
         return tuple(part_of(node) for node in self.cut(fine))
 
     def sensible(self) -> int:
-        """How many parts the object has by itself: until the mean distance falls by less than 5.5 %.
+        """How many parts the object has by itself: until the mean distance falls by less than 4.5 %.
 
         From 2 to 10, and so few that a part has some patches in each frame; 1 where nothing can be split.
         """
@@ -168,7 +170,8 @@ def _alike(nodes: Sequence[int], value: Sequence[float], tolerance: float) -> li
 def centred(descriptors: torch.Tensor, centre: torch.Tensor) -> torch.Tensor:
     """Descriptors (..., D) less the centre (D,), divided by the root of the length that is left."""
     x = descriptors - centre
-    return x / torch.linalg.vector_norm(x, dim=-1, keepdim=True).clamp(min=1e-6).sqrt()
+    length: torch.Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    return x / length.clamp(min=1e-6).sqrt()
 
 
 def _between(centroids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -199,32 +202,48 @@ def part_tree(
     """
     if not len(descriptors):
         raise FitError("the object covers no patch; see more with a larger --load-size or more --frames")
-    random = np.random.default_rng(seed)
-    centre = torch.from_numpy(descriptors.mean(axis=0, dtype=np.float64).astype(np.float32))
-    x = centred(torch.from_numpy(descriptors), centre).numpy()
-    members = [np.arange(len(x))]
-    parent = [-1]
+    with _one_thread():
+        centre = torch.from_numpy(descriptors.mean(axis=0, dtype=np.float64).astype(np.float32))
+        x = centred(torch.from_numpy(descriptors), centre)
+        members, parent = _split(x, np.random.default_rng(seed), most)
+        centroids = [x[m].mean(0) for m in members]
+        distance = [((x[m] - c) ** 2).sum() / len(x) for m, c in zip(members, centroids, strict=True)]
+    return PartTree(
+        centre=centre,
+        centroids=torch.stack(centroids),
+        parent=torch.tensor(parent),
+        share=torch.tensor([len(m) / len(x) for m in members]),
+        place=torch.stack([torch.from_numpy(place)[m].float().mean(0) for m in members]),
+        distance=torch.stack(distance),
+        extent=len(x) / len(np.unique(frame)),
+    )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Products as small as ours take many times as long on threads that wait for one another, and more so on a busy
+    machine; and the sums, and so the tree, do not depend on the number of cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _split(x: torch.Tensor, random: np.random.Generator, most: int) -> tuple[list[torch.Tensor], list[int]]:
+    """The descriptors, as rows of x (n, D), of each node, and the node's parent."""
+    members, parent = [torch.arange(len(x))], [-1]
     halves = [_halve(x, random)]
     while len(members) < 2 * most - 1:
         split = max((k for k in range(len(members)) if k not in parent), key=lambda k: halves[k].gain)
         if halves[split].gain <= 0:
             break
         for side in (halves[split].first, ~halves[split].first):
-            mine = members[split][side]
-            members.append(mine)
+            members.append(members[split][side])
             parent.append(split)
-            halves.append(_halve(x[mine], random))
-    centroids = [x[m].mean(axis=0) for m in members]
-    distance = [((x[m] - c) ** 2).sum(dtype=np.float64) / len(x) for m, c in zip(members, centroids, strict=True)]
-    return PartTree(
-        centre=centre,
-        centroids=torch.from_numpy(np.stack(centroids)),
-        parent=torch.tensor(parent),
-        share=torch.tensor([len(m) / len(x) for m in members]),
-        place=torch.from_numpy(np.stack([place[m].mean(axis=0) for m in members]).astype(np.float32)),
-        distance=torch.tensor(distance).float(),
-        extent=len(x) / len(np.unique(frame)),
-    )
+            halves.append(_halve(x[members[-1]], random))
+    return members, parent
 
 
 @dataclass(frozen=True, repr=False)
@@ -232,52 +251,52 @@ class _Halves:
     """The best split of some descriptors in two."""
 
     gain: float  # by how much it shortens the sum of squared distances; 0 where nothing can be split
-    first: npt.NDArray[np.bool_]  # (n,) those that are nearer to the first centroid
+    first: torch.Tensor  # (n,) bool: those that are nearer to the first centroid
 
 
-def _halve(x: Floats, random: np.random.Generator) -> _Halves:
+def _halve(x: torch.Tensor, random: np.random.Generator) -> _Halves:
     """2-means of x (n, D): the best of many starts, found on a sample and finished on all."""
     if len(x) < _FEWEST:
-        return _Halves(0, np.zeros(len(x), dtype=bool))
-    few = x if len(x) <= _STARTERS else x[np.sort(random.permutation(len(x))[:_STARTERS])]
+        return _Halves(0, torch.zeros(len(x), dtype=torch.bool))
+    few = x
+    if len(x) > _STARTERS:
+        few = x[torch.from_numpy(np.sort(random.permutation(len(x))[:_STARTERS]))]
     centroids, gain, _ = _two_means(few, _starts(few, random))
-    best = gain.argmax()
+    best = int(gain.argmax())
     _, gain, first = _two_means(x, centroids[best : best + 1])
-    return _Halves(float(gain[0]) if gain[0] > _ROUNDING * len(x) else 0.0, first[:, 0])
+    return _Halves(gain.item() if gain.item() > _ROUNDING * len(x) else 0.0, first[:, 0])
 
 
-def _starts(x: Floats, random: np.random.Generator) -> Floats:
+def _starts(x: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
     """(_STARTS, 2, D): pairs of descriptors, the second likelier the farther away (k-means++: Arthur, Vassilvitskii,
     2007)."""
-    one = random.integers(len(x), size=_STARTS)
-    square = (x**2).sum(axis=1)
-    away = np.maximum(square[:, None] + square[one] - 2 * x @ x[one].T, 0) + 1e-9
-    reach = away.cumsum(axis=0, dtype=np.float64)
-    other = (reach < random.random(_STARTS) * reach[-1]).sum(axis=0).clip(max=len(x) - 1)
-    return np.stack([x[one], x[other]], axis=1)
+    one = torch.from_numpy(random.integers(len(x), size=_STARTS))
+    square = (x**2).sum(1)
+    away = (square[:, None] + square[one] - 2 * x @ x[one].T).clamp(min=0) + 1e-9
+    reach = away.double().cumsum(0)
+    other = (reach < torch.from_numpy(random.random(_STARTS)) * reach[-1]).sum(0).clamp(max=len(x) - 1)
+    return torch.stack([x[one], x[other]], dim=1)
 
 
-def _two_means(x: Floats, centroids: Floats) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+def _two_means(x: torch.Tensor, centroids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """k-means of x (n, D) from R starts (R, 2, D).
 
     Returns:
         The centroids (R, 2, D), the gain (R,) as of `_Halves`, and the descriptors of the first clusters (n, R).
     """
-    n, mean = len(x), x.mean(axis=0)
-    total = n * mean
-    first = np.zeros((n, len(centroids)), dtype=bool)
+    n, total = len(x), x.sum(0)
+    first = torch.zeros(n, len(centroids), dtype=torch.bool)
     for _ in range(_ROUNDS):
-        direction, offset = _between(torch.from_numpy(centroids))
-        last, first = first, x @ direction.numpy().T > offset.numpy()
-        one = first.T.astype(np.float32) @ x
-        count = first.sum(axis=0).clip(1, n - 1)[:, None].astype(np.float32)
-        centroids = np.stack([one / count, (total - one) / (n - count)], axis=1)
-        if (first == last).all():
+        direction, offset = _between(centroids)
+        last, first = first, x @ direction.T > offset
+        one = first.T.float() @ x
+        count = first.sum(0).clamp(1, n - 1)[:, None]
+        centroids = torch.stack([one / count, (total - one) / (n - count)], dim=1)
+        if first.equal(last):
             break
-    apart = ((centroids[:, 0] - centroids[:, 1]) ** 2).sum(axis=1)
+    apart = ((centroids[:, 0] - centroids[:, 1]) ** 2).sum(1)
     gain = apart * count[:, 0] * (n - count[:, 0]) / n
-    both = first.any(axis=0) & ~first.all(axis=0)
-    return centroids, np.where(both, gain, 0).astype(np.float32), first
+    return centroids, gain * (first.any(0) & ~first.all(0)), first
 
 
 def tree_tensors(tree: PartTree) -> dict[str, torch.Tensor]:

@@ -103,9 +103,7 @@ def _likeness(sample: Sample) -> Values:
 
 def _common(sample: Sample, mask: Marks) -> Values | None:
     cores = sample.maps(mask)
-    return _gather(
-        sample, [common_motion(f.flows, core) for f, core in zip(sample.frames, cores, strict=True)]
-    )
+    return _gather(sample, [common_motion(f.flows, core) for f, core in zip(sample.frames, cores, strict=True)])
 
 
 def _gather(sample: Sample, maps: list[npt.NDArray[np.float32] | None]) -> Values | None:
@@ -150,7 +148,7 @@ class Ridge:
         self._mean = tokens.mean(axis=0, dtype=np.float64).astype(np.float32)
         gram = np.zeros((tokens.shape[1], tokens.shape[1]))
         for part in np.array_split(tokens, max(1, len(tokens) // 8192)):
-            centred = (part - self._mean).astype(np.float64)
+            centred = part - self._mean  # float32 is enough: its rounding is far below the ridge
             gram += centred.T @ centred
         gram += _RIDGE * len(tokens) * np.eye(len(gram))
         self._inverse = np.linalg.inv(gram)
