@@ -80,6 +80,8 @@ def fit_parts(
                 "lower --parts, or see more with a larger --load-size or more --frames"
             )
         tree = part_tree(sample.descriptors[inside], sample.place[inside], sample.frame[inside], seed=settings.seed)
+    if settings.parts != "auto" and tree.most < settings.parts:
+        raise FitError(f"the object has {tree.most} different parts at most, not {settings.parts}; lower --parts")
     return PartModel.of(foreground.probe, tree, settings.parts, extractor.identity)
 
 

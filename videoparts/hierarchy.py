@@ -83,7 +83,7 @@ class PartTree:
             SettingsError: the tree is not so fine, or no part is asked for.
         """
         if not 1 <= parts <= self.most:
-            raise SettingsError(f"this model has 1 to {self.most} parts, not {parts}; for more, fit again with --parts")
+            raise SettingsError(f"this model has 1 to {self.most} parts, not {parts}; give such a number with --parts")
         parents = set(self.parent[: 2 * parts - 1].tolist())
         leaves = [k for k in range(2 * parts - 1) if k not in parents]
         share, place = self.share.tolist(), self.place.tolist()

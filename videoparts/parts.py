@@ -161,7 +161,7 @@ class PartModel:
             "extractor": asdict(self.identity),
         }
         tensors = probe_tensors(self.probe) | tree_tensors(self.tree)
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        tensors = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
         # One key: safetensors writes several in an order that changes from run to run.
         content = safetensors.torch.save(tensors, {_FORMAT: json.dumps(about)})
         with atomic_file(path) as temporary:
