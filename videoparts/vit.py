@@ -191,10 +191,12 @@ class ViTExtractor:
         outputs: dict[int, torch.Tensor] = {}
         descriptors = looks = x[:, :0]
         for i, block in enumerate(self._blocks):
-            if i == layer and facet != "token":
-                descriptors = _project(block.attn, block.norm1(x), ("query", "key", "value").index(facet))
-            if i == last and attention:
-                looks = _cls_attention(block.attn, block.norm1(x), rope, self._prefix_tokens)
+            projected, looking = i == layer and facet != "token", i == last and attention
+            normed = block.norm1(x) if projected or looking else x
+            if projected:
+                descriptors = _project(block.attn, normed, ("query", "key", "value").index(facet))
+            if looking:
+                looks = _cls_attention(block.attn, normed, rope, self._prefix_tokens)
             further = attention and i < last
             if not (further or i < layer or (i == layer and whole)):
                 break
