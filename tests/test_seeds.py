@@ -48,6 +48,12 @@ def test_what_lies_outside_the_frame_is_refused(seed: Seed) -> None:
         seed.require_inside(info)
 
 
+@pytest.mark.parametrize("mark", [{"object": "1,2@0"}, {"box": "1,2,3,4@0"}])
+def test_the_vote_takes_no_mark(mark: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="--foreground probe"):
+        FitSettings(foreground="vote", **mark)
+
+
 def test_a_point_marks_the_patch_that_it_is_in() -> None:
     marked = Seed(25, 15, 25, 15, 0).patches((4, 8), (40, 80))
     assert np.argwhere(marked).tolist() == [[1, 2]]

@@ -132,6 +132,8 @@ class FitSettings:
         _require(self.votes is None or 0 < self.votes <= 1, f"--votes must lie between 0 and 1, got {self.votes}")
         _require(self.seed >= 0, f"--seed must not be negative, got {self.seed}")
         _require(self.object is None or self.box is None, "give --object or --box, not both")
+        marked = self.object is not None or self.box is not None
+        _require(not marked or self.foreground == "probe", "--object and --box need --foreground probe")
 
 
 @dataclass(frozen=True)

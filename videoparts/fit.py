@@ -116,6 +116,11 @@ def _sample(
                 on_frames(1)
     if not seen:
         raise FitError(f"{sources[0].info.path}: gave no frame to fit; check --start, --end and --every")
+    if seed is not None and all(one.seed is None for one in seen):
+        raise FitError(
+            f"{sources[0].info.path}: the frame at {seed.seconds:g} seconds, where --object or --box marks the object, "
+            "cannot be decoded; mark it in another"
+        )
     with clock.stage("cluster"):
         heads = _heads(seen)
         return Sample([one.sample(heads) for one in seen])
