@@ -12,7 +12,8 @@ import pytest
 from videoparts.pipelines.demo import demo_clip
 
 CODE = """
-import resource, sys
+import faulthandler, resource, sys
+faulthandler.dump_traceback_later(600, exit=True)
 from videoparts.pipelines.main import main
 assert main(["overlay", *sys.argv[1:], "-q", "--load-size", "56", "--frames", "8", "--offline", "--device", "cpu"]) == 0
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

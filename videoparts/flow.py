@@ -1,7 +1,7 @@
 """Dense optical flow between two frames, and carrying a picture along it. The only file that knows OpenCV's flow.
 
 The flow is DIS, *Fast Optical Flow using Dense Inverse Search* (Kroeger, Timofte, Dai, Van Gool, 2016), as OpenCV
-has it. The same two frames give the same flow, whatever the number of OpenCV's threads, which is left as it is.
+has it. The same two frames give the same flow, whatever the number of OpenCV's threads.
 
 Flow points from where a pixel is to where its content is found: ``dense_flow(a, b)`` says for each pixel of ``a``
 where it went in ``b``, and so ``warp(labels_of_b, dense_flow(a, b))`` are the labels of ``b`` as ``a`` sees them.
@@ -29,6 +29,10 @@ _PRESETS = {
 # OpenCV's choice of scales reads outside of its buffers when a frame is low and wide (20 x 100 crashes). From 32 on
 # it cannot: patches of 8 pixels, and at most two halvings before the finest scale that a preset works on.
 _LEAST_SIDE = 32
+
+# Frames are what is spread over the cores here. Threads of OpenCV's own below that make the flow of a small picture
+# slower (two take 1.7 times as long as one), and are one more pool to wait for.
+cv2.setNumThreads(1)
 
 
 def luma(pixels: Pixels) -> Pixels:
