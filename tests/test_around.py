@@ -61,6 +61,15 @@ def test_the_frames_of_sample_with_those_around(selected: range, count: int) -> 
     assert decoder.decoded == sorted(needed)  # each once, and no other
 
 
+@pytest.mark.parametrize("count", [1, 5, 100])
+def test_nothing_else_is_decoded_where_nothing_is_wanted_beside(count: int) -> None:
+    decoder = Decoder()
+    found = numbers(neighbourhoods(decoder, range(0, 60, 2), count, 6, beside=False))
+    wanted = sorted({*spread(range(0, 60, 2), count), 6})
+    assert found == [(None, p, None) for p in wanted]
+    assert decoder.decoded == wanted
+
+
 @pytest.mark.parametrize("count", [5, 30, 60, 1000])  # far apart, every other one, all
 def test_four_frames_at_most_are_held(count: int) -> None:
     decoder = Decoder()

@@ -145,7 +145,7 @@ def _extracted(
         with clock.stage("vit"):
             return neighbourhood, extractor.extract(neighbourhood.frame.pixels, attention=True, tokens=True), flows
 
-    around = prefetch(clock.timed("decode", source.sample_around(count, at)))
+    around = prefetch(clock.timed("decode", source.sample_around(count, at, beside=motion)))
     with closing(around), closing(on_all_cores(extract, around, extractor.device)) as extracted:
         yield from extracted
 

@@ -8,7 +8,7 @@ Method from Gray-Level Histograms", 1979.)
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -46,37 +46,48 @@ def teach_probe(sample: Sample, seed: int, cues: Cues) -> tuple[Marks, LinearPro
     Returns:
         The patches on the object, (n,), and the probe.
     """
-    if any(frame.seed is not None for frame in sample.frames):
-        return _teach_from_seed(sample, seed, cues)
-    clusterings, ridge = Clusterings(sample, seed, cues), Ridge(sample.tokens)
+    marked = any(frame.seed is not None for frame in sample.frames)
+    first = (_first_from_seed if marked else _first_from_cues)(sample, seed, cues)
+    ridge = Ridge(sample.tokens)
+    mask = _teach(sample, ridge, first.score, first.rounds)
+    common = _common(sample, mask) if cues.motion else None
+    if common is not None:
+        score = first.clusterings.score([*first.factors, (common, 1.0)])
+        mask = _teach(sample, ridge, score, cues.rounds)
+    return _finish(sample, ridge, mask)
+
+
+@dataclass(frozen=True)
+class _First:
+    """What is known before the object is."""
+
+    clusterings: Clusterings
+    score: Values  # (n,): where the object may be
+    rounds: int  # of teaching from that score
+    factors: list[tuple[Values, float]]  # what still counts once it is roughly known
+
+
+def _first_from_cues(sample: Sample, seed: int, cues: Cues) -> _First:
+    clusterings = Clusterings(sample, seed, cues)
     salient = sample.saliency.astype(np.float64) if cues.saliency else np.ones(len(sample))
     own = _gather(sample, [own_motion(f.flows, f.shape) for f in sample.frames]) if cues.motion else None
     moving = [] if own is None else [(own, 1.0)]
     score = np.mean([clusterings.score([(salient, power), *moving]) for power in _STILL_POWERS], axis=0)
-    mask = _teach(sample, ridge, score, cues.rounds if own is None else min(_FIRST_ROUNDS, cues.rounds))
-    if own is not None:
-        common = _common(sample, mask)
-        if common is not None:
-            mask = _teach(sample, ridge, clusterings.score([(salient, 0.5), (common, 1.0)]), cues.rounds)
-    return _finish(sample, ridge, mask)
+    rounds = cues.rounds if own is None else min(_FIRST_ROUNDS, cues.rounds)
+    return _First(clusterings, score, rounds, [(salient, 0.5)])
 
 
-def _teach_from_seed(sample: Sample, seed: int, cues: Cues) -> tuple[Marks, LinearProbe]:
-    """The same where the user has marked the object in a frame: what looks like it takes the place of what is salient.
+def _first_from_seed(sample: Sample, seed: int, cues: Cues) -> _First:
+    """The user has marked the object in a frame: what looks like it takes the place of what is salient.
 
     It may be anywhere and of any size, so neither place nor compactness count. A box holds background too: of what is
     in it, the salient is meant.
     """
     clusterings = Clusterings(sample, seed, replace(cues, border=False, compactness=False))
-    ridge, like = Ridge(sample.tokens), _likeness(sample)
-    factors = [(like, 1.0)]
+    factors = [(_likeness(sample), 1.0)]
     if max(0 if f.seed is None else int(f.seed.sum()) for f in sample.frames) > 1:
         factors.append((sample.saliency.astype(np.float64), 0.5))
-    mask = _teach(sample, ridge, clusterings.score(factors), cues.rounds)
-    common = _common(sample, mask) if cues.motion else None
-    if common is not None:
-        mask = _teach(sample, ridge, clusterings.score([*factors, (common, 1.0)]), cues.rounds)
-    return _finish(sample, ridge, mask)
+    return _First(clusterings, clusterings.score(factors), cues.rounds, factors)
 
 
 def _likeness(sample: Sample) -> Values:

@@ -21,8 +21,10 @@ class Neighbourhood:
     marked: bool = False  # whether it is the frame that was asked for beside the sampled ones
 
 
-def neighbourhoods(read: Read, selected: range, count: int, marked: int | None = None) -> Iterator[Neighbourhood]:
-    """At most ``count`` of the ``selected`` positions, as `spread` picks them, each with its neighbours.
+def neighbourhoods(
+    read: Read, selected: range, count: int, marked: int | None = None, *, beside: bool = True
+) -> Iterator[Neighbourhood]:
+    """At most ``count`` of the ``selected`` positions, as `spread` picks them, each with its neighbours if ``beside``.
 
     The position ``marked`` comes beside them, if it is not one of them.
 
@@ -31,11 +33,12 @@ def neighbourhoods(read: Read, selected: range, count: int, marked: int | None =
     """
     wanted = set(spread(selected, count)) | ({marked} if marked is not None else set())
     step = selected.step
-    positions = sorted({p for w in wanted for p in (w - step, w, w + step) if p in selected})
+    around = (-step, 0, step) if beside else (0,)
+    positions = sorted({w + offset for w in wanted for offset in around if w + offset in selected})
     held: dict[int, FrameBatch] = {}
 
     def neighbourhood(at: int) -> Neighbourhood:
-        before, after = held.get(at - step), held.get(at + step)
+        before, after = (held.get(at - step), held.get(at + step)) if beside else (None, None)
         return Neighbourhood(
             held[at],
             None if before is None else before.pixels[0],

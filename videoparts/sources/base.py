@@ -48,12 +48,13 @@ class Source(Protocol):
         """
         ...
 
-    def sample_around(self, count: int, at: float | None = None) -> Iterator[Neighbourhood]:
+    def sample_around(self, count: int, at: float | None = None, *, beside: bool = True) -> Iterator[Neighbourhood]:
         """The frames that `sample` gives, one at a time, each with the selected frames before and after it.
 
         Args:
             count: how many.
             at: seconds from the first frame of the source: the selected frame that is seen then comes too, marked.
+            beside: whether the frames before and after are wanted; without, they are not decoded.
 
         Raises:
             SourceError: no selected frame is seen then.

@@ -63,11 +63,11 @@ class FrameFolder:
         """At most ``count`` selected pictures, evenly spread; see `Source.sample`."""
         return self._read(spread(self._selected, count), size)
 
-    def sample_around(self, count: int, at: float | None = None) -> Iterator[Neighbourhood]:
+    def sample_around(self, count: int, at: float | None = None, *, beside: bool = True) -> Iterator[Neighbourhood]:
         """Sampled pictures with those before and after; see `Source.sample_around`."""
         pts = range(len(self._files))
         marked = None if at is None else seen_at(pts, self.info.time_base, self._selected, at, self.info.path)
-        return neighbourhoods(self._read, self._selected, count, marked)
+        return neighbourhoods(self._read, self._selected, count, marked, beside=beside)
 
     def _read(self, positions: Sequence[int], size: int) -> Iterator[FrameBatch]:
         require_size(size)

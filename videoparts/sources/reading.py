@@ -49,11 +49,11 @@ class VideoFile(ABC):
         require_size(size)
         return self._batches(spread(self.selected, count), size)
 
-    def sample_around(self, count: int, at: float | None = None) -> Iterator[Neighbourhood]:
+    def sample_around(self, count: int, at: float | None = None, *, beside: bool = True) -> Iterator[Neighbourhood]:
         """Sampled frames with those before and after; see `Source.sample_around`."""
         base = self.index.time_base
         marked = None if at is None else seen_at(self.index.pts, base, self.selected, at, self.path)
-        return neighbourhoods(self._batches, self.selected, count, marked)
+        return neighbourhoods(self._batches, self.selected, count, marked, beside=beside)
 
     @abstractmethod
     def decode(self, positions: Sequence[int], size: int) -> Generator[tuple[int, Pixels], None, None]:
