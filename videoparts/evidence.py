@@ -40,7 +40,8 @@ class Clusterings:
         random = np.random.default_rng(seed)
         looks = np.ascontiguousarray(sample.tokens[:, sample.tokens.shape[1] // 2 :])  # the later block's half
         self._labels: list[npt.NDArray[np.int64]] = []
-        self._priors: list[Values] = []  # of each cluster: what does not depend on saliency or motion
+        self._compact: list[Values] = []  # of each cluster: how far it lies together,
+        self._inner: list[Values] = []  # and off the border
         self._counts: list[npt.NDArray[np.int64]] = []
         for repeat, clusters in enumerate(_CLUSTERINGS):
             drawn = looks[np.sort(random.permutation(len(looks))[:_CLUSTERED])]
@@ -48,39 +49,42 @@ class Clusterings:
             used, label = np.unique(label, return_inverse=True)
             self._labels.append(label)
             self._counts.append(np.bincount(label, minlength=len(used)))
-            self._priors.append(_prior(sample, label, len(used), cues))
+            ones = np.ones(len(used))
+            self._compact.append(_compact(sample, label, len(used)) if cues.compactness else ones)
+            self._inner.append(_inner(sample, label, len(used)) if cues.border else ones)
 
-    def score(self, factors: list[tuple[Values, float]]) -> Values:
-        """Mean over the clusterings of each cluster's score: its prior times the mean of each factor in it.
+    def score(self, factors: list[tuple[Values, float]], *, border: bool = True) -> Values:
+        """Mean over the clusterings of each cluster's score: how far it lies together, times the mean of each factor.
 
         Args:
             factors: values (n,) of the patches, not negative, each with the power that its mean is raised to.
+            border: whether it counts against a cluster that it touches the border.
 
         Returns:
             (n,), 0 to 1.
         """
         total = np.zeros(len(self._labels[0]))
-        for label, prior, count in zip(self._labels, self._priors, self._counts, strict=True):
-            score = prior.copy()
+        for label, compact, inner, count in zip(self._labels, self._compact, self._inner, self._counts, strict=True):
+            score = compact * inner if border else compact.copy()
             for values, power in factors:
                 score *= (np.bincount(label, weights=values, minlength=len(count)) / count) ** power
             total += (score / max(score.max(), 1e-12))[label]
         return total / len(self._labels)
 
 
-def _prior(sample: Sample, label: npt.NDArray[np.int64], clusters: int, cues: Cues) -> Values:
-    """(K,): 1 for a cluster that lies together in its frames, and off their border; less for others."""
-    prior = np.ones(clusters)
-    count = np.bincount(label, minlength=clusters)
-    if cues.border:
-        at_border = np.bincount(label, weights=sample.border, minlength=clusters) / count
-        prior *= 1 - np.clip(at_border / (2 * max(sample.border.mean(), 1e-9)), 0, 1)
-    if cues.compactness:
-        off_centre = _off_centre(sample, sample.frame * clusters + label)
-        whole = np.bincount(sample.frame, weights=_off_centre(sample, sample.frame)) / np.bincount(sample.frame)
-        spread = off_centre / np.maximum(whole[sample.frame], 1e-12)
-        prior *= np.exp(-np.bincount(label, weights=spread, minlength=clusters) / count / _ONCE)
-    return prior
+def _inner(sample: Sample, label: npt.NDArray[np.int64], clusters: int) -> Values:
+    """(K,): 1 for a cluster off the border of its frames, less for others."""
+    at_border = np.bincount(label, weights=sample.border, minlength=clusters) / np.bincount(label, minlength=clusters)
+    return np.asarray(1 - np.clip(at_border / (2 * max(sample.border.mean(), 1e-9)), 0, 1))
+
+
+def _compact(sample: Sample, label: npt.NDArray[np.int64], clusters: int) -> Values:
+    """(K,): 1 for a cluster that lies together in its frames, less for others."""
+    off_centre = _off_centre(sample, sample.frame * clusters + label)
+    whole = np.bincount(sample.frame, weights=_off_centre(sample, sample.frame)) / np.bincount(sample.frame)
+    spread = off_centre / np.maximum(whole[sample.frame], 1e-12)
+    mean = np.bincount(label, weights=spread, minlength=clusters) / np.bincount(label, minlength=clusters)
+    return np.asarray(np.exp(-mean / _ONCE))
 
 
 def _off_centre(sample: Sample, group: npt.NDArray[np.int64]) -> Values:

@@ -21,7 +21,7 @@ from .probe import Probe, probe_from, probe_tensors
 
 Colour = tuple[int, int, int]
 
-_FORMAT = "videoparts.part-model/2"
+_FORMAT = "videoparts.part-model/3"
 _FAMILY = "videoparts.part-model/"
 
 

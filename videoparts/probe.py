@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
 from .features import Features
+from .visibility import Visibility
 
 _TEMPERATURE = 0.05  # of cosines: how fast a lead in cosine becomes certainty
 
@@ -22,6 +23,7 @@ class LinearProbe:
 
     weight: torch.Tensor  # (D2,) float32
     bias: float
+    visibility: Visibility = field(default_factory=Visibility)  # of log-odds
 
     def __post_init__(self) -> None:
         if self.weight.ndim != 1:
@@ -46,7 +48,7 @@ class LinearProbe:
             raise ValueError("this probe reads tokens, and the features were extracted without them")
         if tokens.shape[-1] != len(self.weight):
             raise ValueError(f"this probe reads tokens of size {len(self.weight)}, got {tokens.shape[-1]}")
-        return tokens @ self.weight.to(tokens) + self.bias
+        return self.visibility.lifted(tokens @ self.weight.to(tokens) + self.bias)
 
 
 @dataclass(frozen=True, repr=False)
@@ -84,7 +86,8 @@ Probe = LinearProbe | CentroidProbe
 def probe_tensors(probe: Probe) -> dict[str, torch.Tensor]:
     """All that there is to a probe, by name, for a file."""
     if isinstance(probe, LinearProbe):
-        return {"probe.weight": probe.weight, "probe.bias": torch.tensor([probe.bias], dtype=torch.float64)}
+        numbers = [probe.bias, probe.visibility.usual, probe.visibility.share]
+        return {"probe.weight": probe.weight, "probe.numbers": torch.tensor(numbers, dtype=torch.float64)}
     return {"probe.background": probe.background, "probe.foreground": probe.foreground}
 
 
@@ -95,5 +98,6 @@ def probe_from(tensors: Mapping[str, torch.Tensor]) -> Probe:
         KeyError: one is missing.
     """
     if "probe.weight" in tensors:
-        return LinearProbe(tensors["probe.weight"], float(tensors["probe.bias"].item()))
+        bias, usual, share = tensors["probe.numbers"].tolist()
+        return LinearProbe(tensors["probe.weight"], bias, Visibility(usual, share))
     return CentroidProbe(tensors["probe.background"], tensors["probe.foreground"])

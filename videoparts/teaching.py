@@ -19,13 +19,14 @@ from .evidence import Clusterings, Cues, Values
 from .motion import common_motion, own_motion
 from .probe import LinearProbe
 from .sample import Sample
+from .visibility import Visibility, visibility
 
 Marks = npt.NDArray[np.bool_]
 
 _RIDGE = 3e-5  # of the tokens' squared length
 _LARGE = 0.25  # components of a frame that are smaller than this share of its largest are dropped
 _BINS = 256
-_LOW = 0.11  # of the gap between the classes' means, by which the threshold lies below Otsu's: limbs are thin
+_LOW = 0.05  # of the gap between the classes' means, by which the threshold lies below Otsu's: limbs are thin
 _SOFT = 0.09  # of that gap: how fast a lead becomes certainty
 _FIRST_ROUNDS = 3
 _SEED_RIDGE = 1e-2  # of the tokens' squared length, for the one frame in which the user has marked the object
@@ -52,7 +53,8 @@ def teach_probe(sample: Sample, seed: int, cues: Cues) -> tuple[Marks, LinearPro
     mask = _teach(sample, ridge, first.score, first.rounds)
     common = _common(sample, mask) if cues.motion else None
     if common is not None:
-        score = first.clusterings.score([*first.factors, (common, 1.0)])
+        # Motion tells now what the border had to guess: an object may well reach beyond it.
+        score = first.clusterings.score([*first.factors, (common, 1.0)], border=False)
         mask = _teach(sample, ridge, score, cues.rounds)
     return _finish(sample, ridge, mask)
 
@@ -134,7 +136,9 @@ def _teach(sample: Sample, ridge: Ridge, target: Values, rounds: int) -> Marks:
     mask = target > otsu(target)
     for _ in range(rounds):
         value = ridge.predict(ridge.fit(target))
-        mask = _large_components(sample, value > otsu(value))
+        threshold, _ = _threshold(value)
+        known = _visibility(sample, value, _large_components(sample, value > threshold), threshold)
+        mask = _large_components(sample, _lifted(sample, value, known) > threshold)
         target = mask.astype(np.float64)
     return mask
 
@@ -142,13 +146,32 @@ def _teach(sample: Sample, ridge: Ridge, target: Values, rounds: int) -> Marks:
 def _finish(sample: Sample, ridge: Ridge, mask: Marks) -> tuple[Marks, LinearProbe]:
     factors = ridge.fit(mask.astype(np.float64))
     value = ridge.predict(factors)
+    threshold, gap = _threshold(value)
+    known = _visibility(sample, value, value > threshold, threshold)
+    weight, bias = ridge.weight(factors)
+    scale = _SOFT * gap
+    probe = LinearProbe(
+        torch.from_numpy((weight / scale).astype(np.float32)),
+        float((bias - threshold) / scale),
+        known.scaled(scale, threshold),
+    )
+    return _lifted(sample, value, known) > threshold, probe
+
+
+def _threshold(value: Values) -> tuple[float, float]:
+    """A little below Otsu's, and the gap between the means of the two classes that his parts."""
     cut = otsu(value)
     above = value > cut
     gap = float(value[above].mean() - value[~above].mean()) if 0 < above.mean() < 1 else 1.0
-    threshold, scale = cut - _LOW * gap, _SOFT * gap
-    weight, bias = ridge.weight(factors)
-    probe = LinearProbe(torch.from_numpy((weight / scale).astype(np.float32)), float((bias - threshold) / scale))
-    return value > threshold, probe
+    return cut - _LOW * gap, gap
+
+
+def _visibility(sample: Sample, value: Values, mask: Marks, threshold: float) -> Visibility:
+    return visibility(sample.maps(value), sample.maps(mask), threshold)
+
+
+def _lifted(sample: Sample, value: Values, known: Visibility) -> Values:
+    return np.concatenate([known.lifted(torch.from_numpy(one)[None]).numpy().ravel() for one in sample.maps(value)])
 
 
 class Ridge:

@@ -1,0 +1,84 @@
+"""Frames that show the object less well than others.
+
+In the dark, blurred, or half hidden, an object scores lower everywhere than it usually does, and so does what is left
+of its lead over the background. One threshold for all frames loses it there. How well a frame shows the object is told
+by its best patches; how well they score in a frame without the object is told by all that lies away from it. Between
+these two, a frame is lifted by a share of what its best patches lack: one that shows nothing better than background
+stays empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+_BEST = 0.011  # share of a frame's patches that are its best
+_AWAY = 0.1  # heights of the frame that a patch is away from the object, to be background for certain
+_LEAST_BACKGROUND = 0.2  # share of a frame that must be background for it to tell anything
+_KEPT = 0.5  # quantile of the shares that would keep each sampled frame empty without the object
+_MOST = 0.5  # of what a frame lacks
+
+
+@dataclass(frozen=True)
+class Visibility:
+    """How far a frame's scores are to be lifted."""
+
+    usual: float = 0.0  # the score of the best patches in the middle one of the frames that show the object
+    share: float = 0.0  # of what a frame's best patches lack to that
+
+    def lifted(self, scores: torch.Tensor) -> torch.Tensor:
+        """Scores (N, h, w), each frame's lifted. A frame that shows the object better than usual is lowered."""
+        if not self.share:
+            return scores
+        return scores + self.share * (self.usual - best(scores))[:, None, None]
+
+    def scaled(self, scale: float, zero: float) -> Visibility:
+        """The same for the scores (score - ``zero``) / ``scale``."""
+        return Visibility((self.usual - zero) / scale, self.share)
+
+
+def best(scores: torch.Tensor) -> torch.Tensor:
+    """Mean score of the best patches of each frame: (N, h, w) to (N,)."""
+    flat = scores.flatten(1)
+    return flat.topk(max(1, round(_BEST * flat.shape[1])), dim=1).values.mean(1)
+
+
+def visibility(
+    scores: Sequence[npt.NDArray[np.float64]], marks: Sequence[npt.NDArray[np.bool_]], threshold: float
+) -> Visibility:
+    """Learn from the sampled frames.
+
+    Args:
+        scores: of each frame (h, w).
+        marks: the object in each, as far as it is known, (h, w).
+        threshold: the score from which on a patch is on the object.
+    """
+    seen = [found for found in map(_best, scores) if found > threshold]
+    if not seen:
+        return Visibility()
+    usual = float(np.median(seen))
+    shares = []
+    for score, mark in zip(scores, marks, strict=True):
+        background = _background(score, mark)
+        if background is not None:
+            # With so much, the first patch comes to the threshold where the object is not there.
+            shares.append((threshold - float(background.max())) / max(usual - _best(background), 1e-9))
+    return Visibility(usual, float(np.clip(np.quantile(shares, _KEPT), 0, _MOST))) if shares else Visibility()
+
+
+def _background(score: npt.NDArray[np.float64], marks: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64] | None:
+    """The scores as they might be without the object; None where too little is away from it to tell."""
+    reach = max(1, round(_AWAY * len(score)))
+    near = cv2.dilate(marks.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
+    if (~near).mean() < _LEAST_BACKGROUND:
+        return None
+    return np.where(near, score.min(), score)
+
+
+def _best(score: npt.NDArray[np.float64]) -> float:
+    return float(best(torch.from_numpy(score)[None]))
