@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from videoparts import evidence, motion, teaching
+from videoparts import evidence, motion, teaching, visibility
 from videoparts.config import ComputeSettings, ExtractorSettings, FitSettings, RefineSettings
 from videoparts.evidence import Cues
 from videoparts.features import Features
@@ -54,6 +54,9 @@ ROWS: dict[str, Row] = {
     "no compactness": Row(cues=Cues(compactness=False)),
     "no border": Row(cues=Cues(border=False)),
     "one round of teaching": Row(cues=Cues(rounds=1)),
+    "one threshold for all frames": Row(constants=((visibility, "_MOST", 0.0),)),
+    "frames lifted to 0.2": Row(constants=((visibility, "_KEPT", 0.2),)),
+    "frames lifted to 0.8": Row(constants=((visibility, "_KEPT", 0.8),)),
     "plain guided filter": Row(refine=RefineSettings(steps=0)),
     "plain upsampling": Row(refine=RefineSettings(steps=0, radius=0)),
     "no window": Row(refine=RefineSettings(window=0)),
@@ -129,10 +132,10 @@ def main() -> None:
             table[name].append(score(clip, remembering, row))
             print(f"{clip.name}: {name}: J {table[name][-1][0]:.3f} T {table[name][-1][1]:.3f}", flush=True)
     names = [clip.name for clip in clips]
-    print(f"\n{'':24s}{'J':>7}{'T':>7}{'s/frame':>9}   J of " + ", ".join(names))
+    print(f"\n{'':28s}{'J':>7}{'T':>7}{'s/frame':>9}   J of " + ", ".join(names))
     for name, scores in table.items():
         j, t, s = (mean(values) for values in zip(*scores, strict=True))
-        print(f"{name:24s}{j:7.3f}{t:7.3f}{s:9.3f}   " + " ".join(f"{one[0]:.3f}" for one in scores))
+        print(f"{name:28s}{j:7.3f}{t:7.3f}{s:9.3f}   " + " ".join(f"{one[0]:.3f}" for one in scores))
 
 
 if __name__ == "__main__":

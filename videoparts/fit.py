@@ -31,6 +31,7 @@ from .sources.base import Source
 from .stream import prefetch
 
 _LEAST = 16  # patches that an object must have
+_PLAIN = 2.0  # levels of 255 by which the pixels of a frame of one colour differ, as their standard deviation
 
 
 def fit_parts(
@@ -97,6 +98,7 @@ def _sample(
     shares = _shares(settings.frames, len(sources))
     most = max(1, settings.descriptors // sum(shares))
     seen: list[_Seen] = []
+    plain = True
     seed = _seed(settings)
     if seed is not None:
         seed.require_inside(sources[0].info)
@@ -107,6 +109,7 @@ def _sample(
             if cache is not None:
                 cache.put(source.info.path, index, features)
             height, width = neighbourhood.frame.size
+            plain = plain and float(neighbourhood.frame.pixels[0].std(axis=(0, 1)).max()) < _PLAIN
             one = _Seen.of(features, flows, height / width, most)
             if seed is not None and neighbourhood.marked:
                 h, w = one.attention.shape[1:]
@@ -116,6 +119,10 @@ def _sample(
                 on_frames(1)
     if not seen:
         raise FitError(f"{sources[0].info.path}: gave no frame to fit; check --start, --end and --every")
+    if plain:
+        raise FitError(
+            f"{sources[0].info.path}: every sampled frame is of one colour, there is no object; check --start and --end"
+        )
     if seed is not None and all(one.seed is None for one in seen):
         raise FitError(
             f"{sources[0].info.path}: the frame at {seed.seconds:g} seconds, where --object or --box marks the object, "
