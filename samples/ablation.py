@@ -4,8 +4,9 @@
     python samples/ablation.py DATA --only default still --clips blackswan libby
 
 J: intersection over union of "any part" with the mask, mean over frames, then over clips. T: agreement of parts from
-frame to frame along the optical flow. ViT features are computed once a clip and kept for all rows, so "seconds" is
-that of everything else.
+frame to frame along the optical flow. ARI: adjusted Rand index of the parts with those of the table's first row, over
+all pixels that both take for the object: with another seed, what the seed changes. ViT features are computed once a
+clip and kept for all rows, so "seconds" is that of everything else.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from videoparts.fit import fit_parts
 from videoparts.flow import luma
 from videoparts.frames import Pixels
 from videoparts.label_folders import read_labels
-from videoparts.metrics import jaccard, temporal_agreement
+from videoparts.metrics import ari, contingency, jaccard, temporal_agreement
 from videoparts.segmentation import segment
 from videoparts.sources import open_source
 from videoparts.vit import ViTExtractor
@@ -48,6 +49,7 @@ class Row:
 ROWS: dict[str, Row] = {
     "default": Row(),
     "another seed": Row(fit=FitSettings(seed=1)),
+    "a third seed": Row(fit=FitSettings(seed=2)),
     "the paper's vote": Row(fit=FitSettings(foreground="vote")),
     "still: no motion": Row(fit=FitSettings(motion="off")),
     "no saliency": Row(cues=Cues(saliency=False)),
@@ -88,8 +90,23 @@ class Remembering:
         return self._seen[key]
 
 
-def score(clip: Path, extractor: Remembering, row: Row) -> tuple[float, float, float]:
-    """J, T, and seconds a frame."""
+@dataclass(frozen=True)
+class Scores:
+    """Of one row on one clip."""
+
+    j: float
+    t: float
+    seconds: float  # a frame
+    labels: list[Pixels]
+
+    def agreement(self, other: Scores) -> float:
+        """ARI of the parts with those of another row."""
+        table = sum(contingency(a, b) for a, b in zip(self.labels, other.labels, strict=True))
+        return ari(np.asarray(table)[1:, 1:])
+
+
+def score(clip: Path, extractor: Remembering, row: Row) -> Scores:
+    """Run the chain over a clip and compare."""
     source = open_source(clip / "frames")
     before = [(module, name, getattr(module, name)) for module, name, _ in row.constants]
     for module, name, value in row.constants:
@@ -106,7 +123,7 @@ def score(clip: Path, extractor: Remembering, row: Row) -> tuple[float, float, f
     seconds = time.perf_counter() - start
     js = [jaccard(labels > 0, read_labels(clip / "masks" / f"{stem}.png") > 0) for labels, _, stem in masks]
     ts = [temporal_agreement(a[0], b[0], luma(a[1]), luma(b[1])) for a, b in pairwise(masks)]
-    return mean(js), mean(t for t in ts if t is not None), seconds / len(masks)
+    return Scores(mean(js), mean(t for t in ts if t is not None), seconds / len(masks), [m[0] for m in masks])
 
 
 def main() -> None:
@@ -124,18 +141,23 @@ def main() -> None:
     clips = [clip for clip in clips if not arguments.clips or clip.name in arguments.clips]
     settings = ExtractorSettings(load_size=arguments.load_size, stride=arguments.stride)
     extractor = ViTExtractor(settings, ComputeSettings(weights=arguments.weights))
-    table: dict[str, list[tuple[float, float, float]]] = {name: [] for name in rows}
+    table: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in rows}
     for clip in clips:
         remembering = Remembering(extractor)
         score(clip, remembering, replace(Row(), fit=FitSettings(motion="off")))  # features, outside the times
+        first: Scores | None = None
         for name, row in rows.items():
-            table[name].append(score(clip, remembering, row))
-            print(f"{clip.name}: {name}: J {table[name][-1][0]:.3f} T {table[name][-1][1]:.3f}", flush=True)
-    names = [clip.name for clip in clips]
-    print(f"\n{'':28s}{'J':>7}{'T':>7}{'s/frame':>9}   J of " + ", ".join(names))
+            found = score(clip, remembering, row)
+            first = first or found
+            table[name].append((found.j, found.t, found.agreement(first), found.seconds))
+            j, t, agreement, _ = table[name][-1]
+            print(f"{clip.name}: {name}: J {j:.3f} T {t:.3f} ARI {agreement:.3f}", flush=True)
+    names = ", ".join(clip.name for clip in clips)
+    print(f"\n{'':28s}{'J':>7}{'T':>7}{'ARI':>7}{'s/frame':>9}   J, and ARI, of {names}")
     for name, scores in table.items():
-        j, t, s = (mean(values) for values in zip(*scores, strict=True))
-        print(f"{name:28s}{j:7.3f}{t:7.3f}{s:9.3f}   " + " ".join(f"{one[0]:.3f}" for one in scores))
+        j, t, agreement, seconds = (mean(values) for values in zip(*scores, strict=True))
+        each = " ".join(f"{one[0]:.3f}" for one in scores) + " | " + " ".join(f"{one[2]:.3f}" for one in scores)
+        print(f"{name:28s}{j:7.3f}{t:7.3f}{agreement:7.3f}{seconds:9.3f}   {each}")
 
 
 if __name__ == "__main__":
