@@ -1,10 +1,9 @@
 """Frames that show the object less well than others.
 
-In the dark, blurred, or half hidden, an object scores lower everywhere than it usually does, and so does what is left
-of its lead over the background. One threshold for all frames loses it there. How well a frame shows the object is told
-by its best patches; how well they score in a frame without the object is told by all that lies away from it. Between
-these two, a frame is lifted by a share of what its best patches lack: one that shows nothing better than background
-stays empty.
+In the dark, blurred, or half hidden, all of an object scores lower than it usually does, and one threshold for all
+frames loses it. How well a frame shows the object is told by its best patches; what those of a frame without it would
+score, by the patches that lie away from it. A frame is lifted by a share of what its best patches lack to the usual:
+so large a share that a frame without the object would just stay empty.
 """
 
 from __future__ import annotations
