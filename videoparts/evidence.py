@@ -17,8 +17,8 @@ from .sample import Sample
 
 Values = npt.NDArray[np.float64]
 
-_CLUSTERINGS = (24, 40, 64) * 6
-_CLUSTERED = 4000  # patches that a clustering is made from: rather many clusterings than large ones
+_CLUSTERINGS = (24, 40, 64) * 12
+_CLUSTERED = 2500  # patches that a clustering is made from: rather many clusterings than large ones
 _ONCE = 0.5  # of the variance of places in the whole frame: a cluster that is spread so far counts e times less
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -13,6 +14,7 @@ import torch.nn.functional as F
 
 from .cache import FeatureCache
 from .clock import StageClock
+from .clustering import Floats
 from .config import FitSettings
 from .devices import on_all_cores
 from .errors import FitError
@@ -20,8 +22,10 @@ from .evidence import Cues
 from .features import Extractor, Features
 from .flow import Flow
 from .foreground import find_foreground
+from .frames import Pixels
 from .hierarchy import part_tree
 from .motion import flows_around
+from .part_descriptors import part_descriptors
 from .parts import PartModel
 from .saliency import object_heads, saliency, smooth_saliency
 from .sample import FrameSample, Sample
@@ -31,6 +35,8 @@ from .sources.base import Source
 from .stream import prefetch
 
 _LEAST = 16  # patches that an object must have
+_INNER = 3  # power of the mean certainty around a patch
+_LOOKED_AT = 64  # rows or columns at least, to see whether a frame is of one colour
 _PLAIN = 2.0  # levels of 255 by which the pixels of a frame of one colour differ, as their standard deviation
 
 
@@ -80,7 +86,11 @@ def fit_parts(
                 f"the object covers {inside.sum()} patches of {len(sample.frames)} frames, too few for parts; "
                 "lower --parts, or see more with a larger --load-size or more --frames"
             )
-        tree = part_tree(sample.descriptors[inside], sample.place[inside], sample.frame[inside], seed=settings.seed)
+        looks = part_descriptors(
+            torch.from_numpy(sample.descriptors[inside]), torch.from_numpy(sample.tokens[inside])
+        ).numpy()
+        weight = _weight(sample, foreground.certainty)
+        tree = part_tree(looks, sample.place[inside], sample.frame[inside], weight[inside])
     if settings.parts != "auto" and tree.most < settings.parts:
         raise FitError(f"the object has {tree.most} different parts at most, not {settings.parts}; lower --parts")
     return PartModel.of(foreground.probe, tree, settings.parts, extractor.identity)
@@ -109,7 +119,7 @@ def _sample(
             if cache is not None:
                 cache.put(source.info.path, index, features)
             height, width = neighbourhood.frame.size
-            plain = plain and float(neighbourhood.frame.pixels[0].std(axis=(0, 1)).max()) < _PLAIN
+            plain = plain and _is_plain(neighbourhood.frame.pixels[0])
             one = _Seen.of(features, flows, height / width, most)
             if seed is not None and neighbourhood.marked:
                 h, w = one.attention.shape[1:]
@@ -196,6 +206,21 @@ class _Seen:
             flows=self.flows,
             seed=self.seed,
         )
+
+
+def _weight(sample: Sample, certainty: Floats) -> Floats:
+    """How much each patch (n,) counts for the parts: those at the object's edge, half background, least.
+
+    A few more or less of them, as with another seed, would otherwise be a part of their own, or not.
+    """
+    around = [cv2.blur(one, (3, 3), borderType=cv2.BORDER_REPLICATE).ravel() for one in sample.maps(certainty)]
+    return np.asarray(certainty * np.concatenate(around) ** _INNER, dtype=np.float32)
+
+
+def _is_plain(pixels: Pixels) -> bool:
+    """Whether a frame (H, W, 3) is of one colour, to a look at every few pixels of it."""
+    thin = max(1, min(pixels.shape[:2]) // _LOOKED_AT)
+    return float(pixels[::thin, ::thin].std(axis=(0, 1), dtype=np.float32).max()) < _PLAIN
 
 
 def _seed(settings: FitSettings) -> Seed | None:

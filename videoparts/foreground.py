@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from .clustering import assign, kmeans_elbow
+from .clustering import Floats, assign, kmeans_elbow
 from .config import FitSettings
 from .evidence import Cues
 from .probe import CentroidProbe, Probe
@@ -26,8 +26,13 @@ _PAPER_VOTES = 0.75
 class Foreground:
     """The object among the patches of a `Sample`, and what finds it in any frame."""
 
-    mask: npt.NDArray[np.bool_]  # (n,) patches on the object
+    certainty: Floats  # (n,) of patches to be on the object, up to 1; 0: off it
     probe: Probe
+
+    @property
+    def mask(self) -> npt.NDArray[np.bool_]:
+        """The patches (n,) on the object."""
+        return self.certainty > 0
 
 
 def find_foreground(sample: Sample, settings: FitSettings, cues: Cues | None = None) -> Foreground:
@@ -68,4 +73,4 @@ def vote(sample: Sample, settings: FitSettings) -> Foreground:
     probe = CentroidProbe(
         background=torch.from_numpy(centroids[~salient]), foreground=torch.from_numpy(centroids[salient])
     )
-    return Foreground(mask=salient[label], probe=probe)
+    return Foreground(salient[label].astype(np.float32), probe)

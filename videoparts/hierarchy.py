@@ -3,13 +3,12 @@
 Bisecting k-means (Steinbach, Karypis, Kumar: *A Comparison of Document Clustering Techniques*, 2000): split the object
 in two, then again and again that part whose split explains most. A cut with N leaves is the object in N parts, and
 finer cuts only divide the parts of coarser ones. That costs k-means a little of its fit, and buys what a user sees:
-the best of many starts of *two* centroids is nearly always the same, where that of eight is by chance.
+two centroids can be found so that chance has no part in it, eight cannot.
 
 Descriptors of an object have much in common, which says nothing of its parts: their mean is taken off first. What is
 left is neither kept as it is nor made of unit length, but divided by the root of its length. At unit length patches
-near the mean, which are of no part, would pull as hard as any, so that a few more or less of them at the object's edge
-move the parts; as they are, a few odd patches would have parts to themselves.
-"""
+near the mean, which are of no part, would pull as hard as any; as they are, a few odd patches would have parts to
+themselves."""
 
 from __future__ import annotations
 
@@ -24,18 +23,15 @@ import torch
 
 from .config import MOST_PARTS
 from .errors import FitError, SettingsError
+from .two_means import halve
 
 Floats = npt.NDArray[np.float32]
 
-_STARTS = 16  # of which the best is kept
-_STARTERS = 2000  # descriptors that are enough to find the best start
-_ROUNDS = 30  # of k-means at most
-_ROUNDING = 1e-5  # gain for each descriptor that may be rounding
-_FEWEST = 4  # descriptors that can still be split
+_AXES = 128  # principal axes of the object, along which it is split
 _TEMPERATURE = 0.05  # of the softmax over half the squared distances to two siblings
 _SAME_AREA = 0.9  # parts whose areas differ by less are of one size
 _SAME_HEIGHT = 0.02  # widths of the frame by which places may differ and still lie beside each other
-_GAIN = 0.045  # a split that lowers the mean distance by a smaller share is one too many
+_GAIN = 0.035  # a split that lowers the mean distance by a smaller share is one too many
 _AUTOMATIC = (2, 10)  # parts, of the number that is found
 _A_PART = 3.0  # patches a frame that a part has on average, where the number is found
 
@@ -48,7 +44,7 @@ class PartTree:
     """
 
     centre: torch.Tensor  # (D,) float32: the mean of the object's descriptors
-    centroids: torch.Tensor  # (M, D) float32: means of `centred` descriptors
+    centroids: torch.Tensor  # (M, D) float32: of `centred` descriptors
     parent: torch.Tensor  # (M,) int64; -1 for node 0
     share: torch.Tensor  # (M,) float32: of the object's area
     place: torch.Tensor  # (M, 2) float32: mean place, down and right, in widths of the frame
@@ -119,7 +115,7 @@ class PartTree:
         return tuple(part_of(node) for node in self.cut(fine))
 
     def sensible(self) -> int:
-        """How many parts the object has by itself: until the mean distance falls by less than 4.5 %.
+        """How many parts the object has by itself: until the mean distance falls by less than 3.5 %.
 
         From 2 to 10, and so few that a part has some patches in each frame; 1 where nothing can be split.
         """
@@ -185,16 +181,16 @@ def part_tree(
     descriptors: Floats,
     place: Floats,
     frame: npt.NDArray[np.int64],
-    seed: int = 0,
+    weight: Floats,
     most: int = MOST_PARTS,
 ) -> PartTree:
-    """Split the object into parts, and those into theirs.
+    """Split the object into parts, and those into theirs. The same patches always give the same tree.
 
     Args:
-        descriptors: (n, D) float32, unit length, of the object's patches.
+        descriptors: (n, D) float32, unit length, of the object's patches, as of `part_descriptors`.
         place: (n, 2) where those are, down and right, in widths of the frame.
         frame: (n,) which frame each is from.
-        seed: of the starts of k-means; the best of many is kept, so that it matters little.
+        weight: (n,) float32, above 0: how much each counts.
         most: parts of the finest cut; fewer where the descriptors give no more.
 
     Raises:
@@ -203,18 +199,20 @@ def part_tree(
     if not len(descriptors):
         raise FitError("the object covers no patch; see more with a larger --load-size or more --frames")
     with _one_thread():
-        centre = torch.from_numpy(descriptors.mean(axis=0, dtype=np.float64).astype(np.float32))
+        counts = torch.from_numpy(weight) / float(weight.sum(dtype=np.float64))
+        centre = counts @ torch.from_numpy(descriptors)
         x = centred(torch.from_numpy(descriptors), centre)
-        members, parent = _split(x, np.random.default_rng(seed), most)
-        centroids = [x[m].mean(0) for m in members]
-        distance = [((x[m] - c) ** 2).sum() / len(x) for m, c in zip(members, centroids, strict=True)]
+        members, parent, centroids = _split(x, counts, most)
+        share = torch.stack([counts[m].sum() for m in members])
+        away = [counts[m] @ (x[m] - c).square().sum(1) for m, c in zip(members, centroids, strict=True)]
+        where = [counts[m] @ torch.from_numpy(place)[m].float() for m in members]
     return PartTree(
         centre=centre,
-        centroids=torch.stack(centroids),
+        centroids=centroids,
         parent=torch.tensor(parent),
-        share=torch.tensor([len(m) / len(x) for m in members]),
-        place=torch.stack([torch.from_numpy(place)[m].float().mean(0) for m in members]),
-        distance=torch.stack(distance),
+        share=share,
+        place=torch.stack(where) / share[:, None],
+        distance=torch.stack(away),
         extent=len(x) / len(np.unique(frame)),
     )
 
@@ -231,72 +229,29 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _split(x: torch.Tensor, random: np.random.Generator, most: int) -> tuple[list[torch.Tensor], list[int]]:
-    """The descriptors, as rows of x (n, D), of each node, and the node's parent."""
-    members, parent = [torch.arange(len(x))], [-1]
-    halves = [_halve(x, random)]
+def _split(x: torch.Tensor, weight: torch.Tensor, most: int) -> tuple[list[torch.Tensor], list[int], torch.Tensor]:
+    """The descriptors, as rows of x (n, D), of each node, the node's parent, and all centroids (M, D)."""
+    mean = weight @ x
+    axes = _principal_axes(x - mean, weight)
+    points = (x - mean) @ axes  # what is nearer along the axes is nearer in all of the space
+    members, parent, centroids = [torch.arange(len(x))], [-1], [torch.zeros(axes.shape[1])]
+    halves = [halve(points, weight)]
     while len(members) < 2 * most - 1:
         split = max((k for k in range(len(members)) if k not in parent), key=lambda k: halves[k].gain)
         if halves[split].gain <= 0:
             break
-        for side in (halves[split].first, ~halves[split].first):
+        for side, centroid in zip((halves[split].first, ~halves[split].first), halves[split].centroids, strict=True):
             members.append(members[split][side])
             parent.append(split)
-            halves.append(_halve(x[members[-1]], random))
-    return members, parent
+            centroids.append(centroid)
+            halves.append(halve(points[members[-1]], weight[members[-1]]))
+    return members, parent, torch.stack(centroids) @ axes.T + mean
 
 
-@dataclass(frozen=True, repr=False)
-class _Halves:
-    """The best split of some descriptors in two."""
-
-    gain: float  # by how much it shortens the sum of squared distances; 0 where nothing can be split
-    first: torch.Tensor  # (n,) bool: those that are nearer to the first centroid
-
-
-def _halve(x: torch.Tensor, random: np.random.Generator) -> _Halves:
-    """2-means of x (n, D): the best of many starts, found on a sample and finished on all."""
-    if len(x) < _FEWEST:
-        return _Halves(0, torch.zeros(len(x), dtype=torch.bool))
-    few = x
-    if len(x) > _STARTERS:
-        few = x[torch.from_numpy(np.sort(random.permutation(len(x))[:_STARTERS]))]
-    centroids, gain, _ = _two_means(few, _starts(few, random))
-    best = int(gain.argmax())
-    _, gain, first = _two_means(x, centroids[best : best + 1])
-    return _Halves(gain.item() if gain.item() > _ROUNDING * len(x) else 0.0, first[:, 0])
-
-
-def _starts(x: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
-    """(_STARTS, 2, D): pairs of descriptors, the second likelier the farther away (k-means++: Arthur, Vassilvitskii,
-    2007)."""
-    one = torch.from_numpy(random.integers(len(x), size=_STARTS))
-    square = (x**2).sum(1)
-    away = (square[:, None] + square[one] - 2 * x @ x[one].T).clamp(min=0) + 1e-9
-    reach = away.double().cumsum(0)
-    other = (reach < torch.from_numpy(random.random(_STARTS)) * reach[-1]).sum(0).clamp(max=len(x) - 1)
-    return torch.stack([x[one], x[other]], dim=1)
-
-
-def _two_means(x: torch.Tensor, centroids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """k-means of x (n, D) from R starts (R, 2, D).
-
-    Returns:
-        The centroids (R, 2, D), the gain (R,) as of `_Halves`, and the descriptors of the first clusters (n, R).
-    """
-    n, total = len(x), x.sum(0)
-    first = torch.zeros(n, len(centroids), dtype=torch.bool)
-    for _ in range(_ROUNDS):
-        direction, offset = _between(centroids)
-        last, first = first, x @ direction.T > offset
-        one = first.T.float() @ x
-        count = first.sum(0).clamp(1, n - 1)[:, None]
-        centroids = torch.stack([one / count, (total - one) / (n - count)], dim=1)
-        if first.equal(last):
-            break
-    apart = ((centroids[:, 0] - centroids[:, 1]) ** 2).sum(1)
-    gain = apart * count[:, 0] * (n - count[:, 0]) / n
-    return centroids, gain * (first.any(0) & ~first.all(0)), first
+def _principal_axes(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """The first axes (D, A) along which x (n, D), of mean 0, spreads most."""
+    axes: torch.Tensor = torch.linalg.eigh((x * weight[:, None]).T @ x).eigenvectors
+    return axes[:, -_AXES:]
 
 
 def tree_tensors(tree: PartTree) -> dict[str, torch.Tensor]:

@@ -17,11 +17,12 @@ from .errors import ModelMismatchError, SettingsError
 from .features import ExtractorIdentity, Features
 from .hierarchy import PartTree, tree_from, tree_tensors
 from .palette import part_colour
+from .part_descriptors import part_descriptors
 from .probe import Probe, probe_from, probe_tensors
 
 Colour = tuple[int, int, int]
 
-_FORMAT = "videoparts.part-model/3"
+_FORMAT = "videoparts.part-model/4"
 _FAMILY = "videoparts.part-model/"
 
 
@@ -136,10 +137,13 @@ class PartModel:
         The parts share what the probe gives the object. What hidden parts have is background.
 
         Raises:
-            ValueError: the probe needs tokens that the features lack.
+            ValueError: the features have no tokens.
         """
+        if features.tokens is None:
+            raise ValueError("parts are told by tokens too, and the features were extracted without them")
         whole = self.probe.odds(features).sigmoid()
-        parts = whole[..., None] * self.tree.chances(features.descriptors, self.parts)
+        looks = part_descriptors(features.descriptors, features.tokens)
+        parts = whole[..., None] * self.tree.chances(looks, self.parts)
         if self.hidden:
             parts[..., [k - 1 for k in sorted(self.hidden)]] = 0
         background = (1 - parts.sum(-1, keepdim=True)).clamp(min=0)

@@ -32,11 +32,6 @@ class LinearProbe:
     def __repr__(self) -> str:
         return f"LinearProbe({len(self.weight)} weights, bias={self.bias:.3g})"
 
-    @property
-    def needs_tokens(self) -> bool:
-        """Whether features must come with their tokens."""
-        return True
-
     def odds(self, features: Features) -> torch.Tensor:
         """Natural logarithm of the odds that a patch is on the object: (N, h, w) float32, above 0 where it is.
 
@@ -65,11 +60,6 @@ class CentroidProbe:
 
     def __repr__(self) -> str:
         return f"CentroidProbe(background={len(self.background)}, foreground={len(self.foreground)})"
-
-    @property
-    def needs_tokens(self) -> bool:
-        """Whether features must come with their tokens."""
-        return False
 
     def odds(self, features: Features) -> torch.Tensor:
         """The lead in cosine of the nearest centroid of the object, as log-odds: (N, h, w) float32."""

@@ -68,7 +68,7 @@ def _segment(
     def score(batch: FrameBatch) -> tuple[FrameBatch, torch.Tensor]:
         frames = torch.from_numpy(batch.pixels).to(extractor.device)
         with clock.stage("vit"):
-            features = _features(batch, frames, extractor, parts, cache, source)
+            features = _features(batch, frames, extractor, cache, source)
         with clock.stage("refine"):
             return batch, working_scores(parts.probabilities(features), features.grid, batch.size)
 
@@ -92,18 +92,16 @@ def _features(
     batch: FrameBatch,
     frames: torch.Tensor,
     extractor: Extractor,
-    parts: PartModel,
     cache: FeatureCache | None,
     source: Source,
 ) -> Features:
     """Features of a batch, extracted only for those frames that the cache does not hold."""
-    tokens = parts.probe.needs_tokens
     kept = [cache.get(source.info.path, int(index)) if cache is not None else None for index in batch.index]
     missing = [i for i, features in enumerate(kept) if features is None]
     if len(missing) == len(batch):
-        return extractor.extract(frames, tokens=tokens)
+        return extractor.extract(frames, tokens=True)
     if missing:
-        fresh = extractor.extract(frames[missing], tokens=tokens)
+        fresh = extractor.extract(frames[missing], tokens=True)
         for at, i in enumerate(missing):
             token = None if fresh.tokens is None else fresh.tokens[at : at + 1]
             kept[i] = Features(fresh.descriptors[at : at + 1], fresh.grid, tokens=token)
@@ -111,5 +109,5 @@ def _features(
     return Features(
         torch.cat([features.descriptors for features in whole]),
         extractor.grid(batch.size),
-        tokens=torch.cat([f.tokens for f in whole if f.tokens is not None]) if tokens else None,
+        tokens=torch.cat([f.tokens for f in whole if f.tokens is not None]),
     )

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from .clustering import Floats
 from .evidence import Clusterings, Cues, Values
 from .motion import common_motion, own_motion
 from .probe import LinearProbe
@@ -33,7 +34,7 @@ _SEED_RIDGE = 1e-2  # of the tokens' squared length, for the one frame in which 
 _STILL_POWERS = (0.5, 1.0)  # of saliency, whose scores are averaged while nothing else is known
 
 
-def teach_probe(sample: Sample, seed: int, cues: Cues) -> tuple[Marks, LinearProbe]:
+def teach_probe(sample: Sample, seed: int, cues: Cues) -> tuple[Floats, LinearProbe]:
     """Teach a probe which patches are on the object.
 
     First, clusters that are salient, lie together off the frame's border and, where frames follow each other, move by
@@ -45,7 +46,7 @@ def teach_probe(sample: Sample, seed: int, cues: Cues) -> tuple[Marks, LinearPro
         cues: what counts.
 
     Returns:
-        The patches on the object, (n,), and the probe.
+        How certain the patches are on the object, (n,): 0 off it, up to 1; and the probe.
     """
     marked = any(frame.seed is not None for frame in sample.frames)
     first = (_first_from_seed if marked else _first_from_cues)(sample, seed, cues)
@@ -137,17 +138,18 @@ def _teach(sample: Sample, ridge: Ridge, target: Values, rounds: int) -> Marks:
     for _ in range(rounds):
         value = ridge.predict(ridge.fit(target))
         threshold, _ = _threshold(value)
-        known = _visibility(sample, value, _large_components(sample, value > threshold), threshold)
+        large = _large_components(sample, value > threshold)
+        known = visibility(sample.maps(value), sample.maps(large), threshold)
         mask = _large_components(sample, _lifted(sample, value, known) > threshold)
         target = mask.astype(np.float64)
     return mask
 
 
-def _finish(sample: Sample, ridge: Ridge, mask: Marks) -> tuple[Marks, LinearProbe]:
+def _finish(sample: Sample, ridge: Ridge, mask: Marks) -> tuple[Floats, LinearProbe]:
     factors = ridge.fit(mask.astype(np.float64))
     value = ridge.predict(factors)
     threshold, gap = _threshold(value)
-    known = _visibility(sample, value, value > threshold, threshold)
+    known = visibility(sample.maps(value), sample.maps(value > threshold), threshold)
     weight, bias = ridge.weight(factors)
     scale = _SOFT * gap
     probe = LinearProbe(
@@ -155,7 +157,9 @@ def _finish(sample: Sample, ridge: Ridge, mask: Marks) -> tuple[Marks, LinearPro
         float((bias - threshold) / scale),
         known.scaled(scale, threshold),
     )
-    return _lifted(sample, value, known) > threshold, probe
+    # The lead of the object's odds over the background's: twice the likelihood, less one.
+    lead = np.tanh((_lifted(sample, value, known) - threshold) / scale / 2)
+    return np.maximum(lead, 0).astype(np.float32), probe
 
 
 def _threshold(value: Values) -> tuple[float, float]:
@@ -164,10 +168,6 @@ def _threshold(value: Values) -> tuple[float, float]:
     above = value > cut
     gap = float(value[above].mean() - value[~above].mean()) if 0 < above.mean() < 1 else 1.0
     return cut - _LOW * gap, gap
-
-
-def _visibility(sample: Sample, value: Values, mask: Marks, threshold: float) -> Visibility:
-    return visibility(sample.maps(value), sample.maps(mask), threshold)
 
 
 def _lifted(sample: Sample, value: Values, known: Visibility) -> Values:

@@ -1,0 +1,27 @@
+"""What tells the parts of an object from each other: keys, and with them what a shallower block makes of a patch.
+
+Keys (paper, section 3) know well what a patch is of, and too well where in the picture it lies: parts of keys alone
+change places when a thing turns or crosses the frame. The outputs of a shallower block know less of either and more of
+looks. Together they do better than each.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+_LOOKS = 0.7  # length of the tokens beside the descriptor's 1
+
+
+def part_descriptors(descriptors: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """Join a patch's descriptor with the shallower half of its tokens.
+
+    Args:
+        descriptors: (..., D), unit length.
+        tokens: (..., D2), as in `Features.tokens`.
+
+    Returns:
+        (..., D + D2 / 2) float32, unit length.
+    """
+    looks = F.normalize(tokens[..., : tokens.shape[-1] // 2].float(), dim=-1)
+    return F.normalize(torch.cat([descriptors.float(), _LOOKS * looks], dim=-1), dim=-1)
