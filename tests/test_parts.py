@@ -15,15 +15,17 @@ from videoparts.features import ExtractorIdentity, Features
 from videoparts.grid import Grid
 from videoparts.hierarchy import PartTree, tree_tensors
 from videoparts.palette import part_colour
+from videoparts.part_descriptors import part_descriptors
 from videoparts.parts import PartModel, check_model_path
 from videoparts.probe import CentroidProbe, LinearProbe, probe_tensors
 
 IDENTITY = ExtractorIdentity("vit", 11, "key", 14, 336, False, "abc")
 EYE = torch.eye(6)
 # Node 0 is the object, 1 and 2 its parts, 3 and 4 those of 2. The sizes of 1, 3 and 4 are 0.5, 0.3 and 0.2.
+KEYS = torch.eye(6, 7)  # part descriptors: six of the key, one of the tokens
 TREE = PartTree(
-    centre=torch.zeros(6),
-    centroids=torch.stack([EYE[:3].sum(0) / 3**0.5, EYE[0], EYE[1:3].sum(0) / 2**0.5, EYE[1], EYE[2]]),
+    centre=torch.zeros(7),
+    centroids=torch.stack([KEYS[:3].sum(0) / 3**0.5, KEYS[0], KEYS[1:3].sum(0) / 2**0.5, KEYS[1], KEYS[2]]),
     parent=torch.tensor([-1, 0, 0, 2, 2]),
     share=torch.tensor([1, 0.5, 0.5, 0.3, 0.2]),
     place=torch.tensor([[0.5, 0.5], [0.1, 0.5], [0.9, 0.5], [0.9, 0.4], [0.9, 0.6]]),
@@ -53,10 +55,12 @@ def test_each_patch_is_background_or_its_part() -> None:
 def test_the_parts_share_what_the_probe_gives_the_object() -> None:
     some = features(0, 1, 3, 5)
     one = PartModel.of(LINEAR, TREE, 3, IDENTITY)
+    assert some.tokens is not None
+    looks = part_descriptors(some.descriptors, some.tokens)
     chance = one.probabilities(some)
     assert torch.allclose(chance[:, 0], 1 - LINEAR.odds(some).sigmoid())
     assert torch.allclose(
-        chance[:, 1:], (LINEAR.odds(some).sigmoid()[..., None] * TREE.chances(some.descriptors, 3)).permute(0, 3, 1, 2)
+        chance[:, 1:], (LINEAR.odds(some).sigmoid()[..., None] * TREE.chances(looks, 3)).permute(0, 3, 1, 2)
     )
     assert 0.05 < chance[0, 0, 0, 0] < 0.2  # sigmoid(-2.25)
     with pytest.raises(ValueError, match="extracted without"):

@@ -26,7 +26,6 @@ def test_a_linear_probe_is_a_weighted_sum_of_tokens() -> None:
     odds = probe.odds(features(0, 1, tokens=torch.tensor([[1.0, 0.0], [0.0, 3.0]])))
     assert odds.shape == (1, 1, 2)
     assert odds.flatten().tolist() == [2.5, -2.5]
-    assert probe.needs_tokens
 
 
 def test_a_linear_probe_says_what_it_misses() -> None:
@@ -40,7 +39,6 @@ def test_a_linear_probe_says_what_it_misses() -> None:
 def test_a_centroid_probe_compares_the_nearest_of_either_side() -> None:
     probe = CentroidProbe(background=EYE[:2], foreground=torch.stack([EYE[2], EYE[3], -EYE[4]]))
     assert probe.odds(features(0, 1, 2, 3, 5)).flatten().tolist() == pytest.approx([-20, -20, 20, 20, 0])
-    assert not probe.needs_tokens
 
 
 def test_without_background_everything_is_object() -> None:

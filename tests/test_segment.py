@@ -24,7 +24,7 @@ from videoparts.foreground import find_foreground
 from videoparts.frames import FrameBatch, Pixels
 from videoparts.hierarchy import tree_tensors
 from videoparts.parts import PartModel
-from videoparts.probe import probe_tensors
+from videoparts.probe import CentroidProbe, probe_tensors
 from videoparts.refine import label_pixels, working_scores
 from videoparts.sample import Sample
 from videoparts.segmentation import segment
@@ -163,7 +163,7 @@ def test_the_same_seed_gives_the_same_model(foreground: Foreground) -> None:
 def test_the_papers_vote_labels_a_clip_too() -> None:
     source, extractor = clip(), ColourExtractor()
     model = fit_parts(source, extractor, replace(FIT, foreground="vote", threshold=0.3))
-    assert not model.probe.needs_tokens
+    assert isinstance(model.probe, CentroidProbe)
     labels = labels_of(source, extractor, model)
     assert agreement(labels, np.stack([truth(i) for i in range(20)]))[0] > 0.97
 
@@ -186,12 +186,12 @@ class Recorded(ColourExtractor):
 
 
 @pytest.mark.parametrize("foreground", ["probe", "vote"])
-def test_pass_2_asks_for_tokens_where_the_probe_reads_them(foreground: Foreground) -> None:
+def test_pass_2_asks_for_tokens(foreground: Foreground) -> None:
     source = clip()
     model = fit_parts(source, ColourExtractor(), replace(FIT, foreground=foreground))
     extractor = Recorded()
     labels_of(source, extractor, model)
-    assert set(extractor.asked) == {foreground == "probe"}
+    assert set(extractor.asked) == {True}
 
 
 @pytest.mark.parametrize("settings", [replace(FIT, motion="off"), replace(FIT, foreground="vote")])

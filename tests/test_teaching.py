@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from scenes import H, Scene, Thing, W, box
 
 from videoparts import teaching
@@ -136,9 +137,14 @@ def test_frames_without_a_cue_have_the_mean_of_the_others() -> None:
 def test_the_probe_is_sure_by_the_gap_between_the_classes() -> None:
     scene = Scene([Thing(5, lambda i: box(6, 5 + 2 * i, 6, 8), 3.0)], noise=0.05)
     sample = scene.sample()
-    mask, probe = teach_probe(sample, 0, Cues())
+    certainty, probe = teach_probe(sample, 0, Cues())
+    mask = certainty > 0
     odds = sample.tokens @ probe.weight.numpy() + probe.bias
     assert np.array_equal(odds > 0, mask)
+    # How far the likelihood is above one half, of the odds as every frame will have them.
+    maps = [torch.from_numpy(one)[None] for one in sample.maps(odds)]
+    lifted = np.concatenate([probe.visibility.lifted(one).numpy().ravel() for one in maps])
+    assert np.allclose(certainty[mask], 2 / (1 + np.exp(-lifted[mask])) - 1, atol=1e-4)
     assert odds[mask].mean() > 4
     assert odds[~mask].mean() < -3
     # The threshold lies a little below the middle: limbs are thin.

@@ -31,7 +31,7 @@ _AXES = 128  # principal axes of the object, along which it is split
 _TEMPERATURE = 0.05  # of the softmax over half the squared distances to two siblings
 _SAME_AREA = 0.9  # parts whose areas differ by less are of one size
 _SAME_HEIGHT = 0.02  # widths of the frame by which places may differ and still lie beside each other
-_GAIN = 0.035  # a split that lowers the mean distance by a smaller share is one too many
+_GAIN = 0.025  # a split that explains a smaller share of the whole object's distance is one too many
 _AUTOMATIC = (2, 10)  # parts, of the number that is found
 _A_PART = 3.0  # patches a frame that a part has on average, where the number is found
 
@@ -115,7 +115,7 @@ class PartTree:
         return tuple(part_of(node) for node in self.cut(fine))
 
     def sensible(self) -> int:
-        """How many parts the object has by itself: until the mean distance falls by less than 3.5 %.
+        """How many parts the object has by itself: as long as a split explains 2.5 % of its distance.
 
         From 2 to 10, and so few that a part has some patches in each frame; 1 where nothing can be split.
         """
@@ -123,7 +123,7 @@ class PartTree:
         distance = [sum(self.distance[k].item() for k in self.cut(n)) for n in range(1, self.most + 1)]
         for n in range(1, min(many, self.most)):
             small = self.share[2 * n - 1 : 2 * n + 1].min().item() * self.extent < _A_PART
-            if n >= few and (small or distance[n] > (1 - _GAIN) * distance[n - 1]):
+            if n >= few and (small or distance[n - 1] - distance[n] < _GAIN * distance[0]):
                 return n
         return min(many, self.most)
 
