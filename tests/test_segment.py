@@ -26,7 +26,7 @@ from videoparts.hierarchy import tree_tensors
 from videoparts.parts import PartModel
 from videoparts.probe import CentroidProbe, probe_tensors
 from videoparts.refine import label_pixels, working_scores
-from videoparts.sample import Sample
+from videoparts.sample import FrameSample, Sample
 from videoparts.segmentation import segment
 from videoparts.sources.around import Neighbourhood
 from videoparts.window import Scored, windowed
@@ -166,6 +166,17 @@ def test_the_papers_vote_labels_a_clip_too() -> None:
     assert isinstance(model.probe, CentroidProbe)
     labels = labels_of(source, extractor, model)
     assert agreement(labels, np.stack([truth(i) for i in range(20)]))[0] > 0.97
+
+
+def test_patches_at_the_edge_count_least_for_the_parts() -> None:
+    sample = Sample([FrameSample(np.ones((6, 8, 2)), np.ones((6, 8, 2)), np.ones((6, 8)), np.ones((6, 8)), 0.75)])
+    certainty = np.zeros((6, 8), np.float32)
+    certainty[1:5, 2:7] = 0.9
+    weight = fit._weight(sample, certainty.ravel()).reshape(6, 8)
+    assert (weight[certainty == 0] == 0).all()
+    assert weight[2:4, 3:6] == pytest.approx(0.9**4)
+    assert weight[1, 3] == pytest.approx(0.9**4 * (2 / 3) ** 3)
+    assert weight[1, 2] == pytest.approx(0.9**4 * (4 / 9) ** 3)
 
 
 def test_as_many_parts_as_the_clip_has() -> None:

@@ -8,7 +8,8 @@ two centroids can be found so that chance has no part in it, eight cannot.
 Descriptors of an object have much in common, which says nothing of its parts: their mean is taken off first. What is
 left is neither kept as it is nor made of unit length, but divided by the root of its length. At unit length patches
 near the mean, which are of no part, would pull as hard as any; as they are, a few odd patches would have parts to
-themselves."""
+themselves.
+"""
 
 from __future__ import annotations
 
