@@ -22,11 +22,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from .clustering import Floats
 from .config import MOST_PARTS
 from .errors import FitError, SettingsError
 from .two_means import halve
-
-Floats = npt.NDArray[np.float32]
 
 _AXES = 128  # principal axes of the object, along which it is split
 _TEMPERATURE = 0.05  # of the softmax over half the squared distances to two siblings
