@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from videoparts import evidence, motion, teaching, visibility
-from videoparts.config import ComputeSettings, ExtractorSettings, FitSettings, RefineSettings
+from videoparts.config import ComputeSettings, ExtractorSettings, FitSettings, RefineSettings, SourceSettings
 from videoparts.evidence import Cues
 from videoparts.features import Features
 from videoparts.fit import fit_parts
@@ -105,17 +105,17 @@ class Scores:
         return ari(np.asarray(table)[1:, 1:])
 
 
-def score(clip: Path, extractor: Remembering, row: Row) -> Scores:
-    """Run the chain over a clip and compare."""
-    source = open_source(clip / "frames")
+def score(clip: Path, extractor: Remembering, row: Row, every: int = 1) -> Scores:
+    """Fit a clip, label every so many of its frames, and compare."""
+    whole, thinned = open_source(clip / "frames"), open_source(clip / "frames", SourceSettings(every=every))
     before = [(module, name, getattr(module, name)) for module, name, _ in row.constants]
     for module, name, value in row.constants:
         setattr(module, name, value)
     start = time.perf_counter()
     try:
-        model = fit_parts(source, extractor, row.fit, cues=row.cues)
+        model = fit_parts(whole, extractor, row.fit, cues=row.cues)
         masks = [
-            (m.labels[0], m.frames.pixels[0], m.frames.stem(0)) for m in segment(source, extractor, model, row.refine)
+            (m.labels[0], m.frames.pixels[0], m.frames.stem(0)) for m in segment(thinned, extractor, model, row.refine)
         ]
     finally:
         for module, name, value in before:
@@ -134,6 +134,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="rows whose name has one of these words in it")
     parser.add_argument("--load-size", type=int, default=ExtractorSettings().load_size)
     parser.add_argument("--stride", type=int)
+    parser.add_argument("--every", type=int, default=1, help="label every so many frames only: quicker, T is lower")
     parser.add_argument("--weights", type=Path)
     arguments = parser.parse_args()
     rows = {n: r for n, r in ROWS.items() if not arguments.only or any(word in n for word in arguments.only)}
@@ -144,10 +145,12 @@ def main() -> None:
     table: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in rows}
     for clip in clips:
         remembering = Remembering(extractor)
-        score(clip, remembering, replace(Row(), fit=FitSettings(motion="off")))  # features, outside the times
+        score(
+            clip, remembering, replace(Row(), fit=FitSettings(motion="off")), arguments.every
+        )  # features, outside the times
         first: Scores | None = None
         for name, row in rows.items():
-            found = score(clip, remembering, row)
+            found = score(clip, remembering, row, arguments.every)
             first = first or found
             table[name].append((found.j, found.t, found.agreement(first), found.seconds))
             j, t, agreement, _ = table[name][-1]

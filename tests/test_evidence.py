@@ -11,7 +11,7 @@ from scenes import H, Scene, Thing, W, box
 
 from videoparts import evidence
 from videoparts.clustering import assign, kmeans
-from videoparts.evidence import Clusterings, Cues
+from videoparts.evidence import Clusterings, Cue, Cues
 from videoparts.sample import Sample
 
 
@@ -44,7 +44,7 @@ def test_scores_are_those_of_the_definition(scene: Scene, power: float, monkeypa
     sample, random = scene.sample(), np.random.default_rng(4)
     cue = np.random.default_rng(1).random(len(sample))
     other = sample.saliency.astype(np.float64)
-    found = Clusterings(sample, 4, Cues()).score([(cue, power), (other, 1.0)])
+    found = Clusterings(sample, 4, Cues()).score([Cue(cue, power), Cue(other, 1.0)])
     wanted = np.zeros(len(sample))
     looks = np.ascontiguousarray(sample.tokens[:, sample.tokens.shape[1] // 2 :])
     for repeat, k in enumerate((5, 9)):
@@ -86,14 +86,25 @@ def test_a_cue_counts_by_its_mean_in_a_cluster(scene: Scene) -> None:
     cue = scene.truth(2).astype(np.float64)  # the edge, though its priors are low
     # Patches that happen to have it, here and there on the compact thing, are not enough.
     cue[np.flatnonzero(scene.truth(1))[::40]] = 1
-    score = Clusterings(sample, 0, Cues(border=False)).score([(cue, 1.0)])
+    score = Clusterings(sample, 0, Cues(border=False)).score([Cue(cue, 1.0)])
     assert score[scene.truth(2)].min() > 5 * score[scene.truth(1)].mean()
     assert score[scene.truth(3)].max() < 0.05
 
 
+def test_a_cue_counts_by_those_patches_that_it_knows_of() -> None:
+    values, known = np.array([1.0, 1.0, 5.0, 0.0, 7.0]), np.array([True, True, False, True, False])
+    label = np.array([0, 0, 0, 1, 2])
+    mean = Cue(values, 1.0, known).mean(label, 3)
+    general = 2 / 3
+    assert mean[0] == pytest.approx((2 + 0.05 * 3 * general) / (2 + 0.05 * 3))
+    assert mean[1] == pytest.approx(0.05 * general / 1.05)
+    assert mean[2] == pytest.approx(general)  # of which nothing is known
+    assert Cue(values, 1.0).mean(label, 3).tolist() == pytest.approx([7 / 3, 0, 7])
+
+
 def test_a_cue_that_nothing_has_gives_zeros(scene: Scene) -> None:
     sample = scene.sample()
-    assert not Clusterings(sample, 0, Cues()).score([(np.zeros(len(sample)), 1.0)]).any()
+    assert not Clusterings(sample, 0, Cues()).score([Cue(np.zeros(len(sample)), 1.0)]).any()
 
 
 def test_the_later_half_of_the_tokens_is_clustered(scene: Scene) -> None:

@@ -81,6 +81,11 @@ def test_what_is_smaller_than_noise_is_no_motion() -> None:
     assert own_motion([flow(0, 0) + mask * np.array([0.4, 0.0], np.float32)], SHAPE) is not None
 
 
+def test_a_picture_in_which_everything_moves_its_own_way_says_nothing() -> None:
+    churning = np.random.default_rng(0).normal(size=(H, W, 2)).astype(np.float32)
+    assert own_motion([4 * churning], SHAPE) is None
+
+
 def test_of_two_neighbours_the_one_that_explains_more_counts() -> None:
     # What is uncovered has a wrong flow to one of them.
     mask, uncovered = square(), square(left=42, side=9)

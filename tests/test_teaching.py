@@ -124,13 +124,16 @@ def test_rounds_of_teaching_mend_the_evidence() -> None:
     assert (mended != right).mean() < 0.02 < (noisy != right).mean()
 
 
-def test_frames_without_a_cue_have_the_mean_of_the_others() -> None:
+def test_a_cue_counts_by_the_share_of_frames_that_have_it() -> None:
     sample = flat([np.zeros((2, 3), bool)] * 4)
     one, other = np.full((2, 3), 0.2, np.float32), np.full((2, 3), 0.6, np.float32)
     found = teaching._gather(sample, [one, None, other, None])
     assert found is not None
-    assert found.reshape(4, 6).mean(axis=1) == pytest.approx([0.2, 0.4, 0.6, 0.4])
-    assert teaching._gather(sample, [one, None, None, None]) is None
+    assert found.known is not None
+    assert found.power == 0.5
+    assert found.known.reshape(4, 6).all(axis=1).tolist() == [True, False, True, False]
+    assert found.known.sum() == 12
+    assert found.values[found.known].tolist() == pytest.approx([0.2] * 6 + [0.6] * 6)
     assert teaching._gather(sample, [None] * 4) is None
 
 

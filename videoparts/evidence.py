@@ -7,6 +7,7 @@ by chance, so the scores of several clusterings, coarse to fine, are averaged.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ Values = npt.NDArray[np.float64]
 
 _CLUSTERINGS = (24, 40, 64) * 12
 _CLUSTERED = 2500  # patches that a clustering is made from: rather many clusterings than large ones
+_PRIOR = 0.05  # of a cluster's patches: so many of the general mean are put to those that a cue knows of
 _ONCE = 0.5  # of the variance of places in the whole frame: a cluster that is spread so far counts e times less
 
 
@@ -33,6 +35,26 @@ class Cues:
     rounds: int = 4  # of teaching
 
 
+@dataclass(frozen=True, repr=False)
+class Cue:
+    """What one sense tells of the patches of a sample."""
+
+    values: Values  # (n,) not negative
+    power: float  # that the mean of a cluster is raised to: how much it counts
+    known: npt.NDArray[np.bool_] | None = None  # (n,) of which patches it tells anything; None: of all
+
+    def mean(self, label: npt.NDArray[np.int64], clusters: int) -> Values:
+        """Mean over each cluster, (K,), of the patches that the cue knows of.
+
+        Of a cluster without such patches nothing is known: it has the general mean.
+        """
+        if self.known is None:
+            return np.asarray(np.bincount(label, self.values, clusters) / np.bincount(label, minlength=clusters))
+        prior = _PRIOR * np.bincount(label, minlength=clusters)
+        total = np.bincount(label, self.values * self.known, clusters) + prior * self.values[self.known].mean()
+        return np.asarray(total / (np.bincount(label, self.known, clusters) + prior))
+
+
 class Clusterings:
     """Several clusterings of the patches of a sample, by what they look like."""
 
@@ -42,32 +64,30 @@ class Clusterings:
         self._labels: list[npt.NDArray[np.int64]] = []
         self._compact: list[Values] = []  # of each cluster: how far it lies together,
         self._inner: list[Values] = []  # and off the border
-        self._counts: list[npt.NDArray[np.int64]] = []
         for repeat, clusters in enumerate(_CLUSTERINGS):
             drawn = looks[np.sort(random.permutation(len(looks))[:_CLUSTERED])]
             label, _ = assign(looks, kmeans(drawn, min(clusters, len(drawn)), seed + repeat, redo=1))
             used, label = np.unique(label, return_inverse=True)
             self._labels.append(label)
-            self._counts.append(np.bincount(label, minlength=len(used)))
             ones = np.ones(len(used))
             self._compact.append(_compact(sample, label, len(used)) if cues.compactness else ones)
             self._inner.append(_inner(sample, label, len(used)) if cues.border else ones)
 
-    def score(self, factors: list[tuple[Values, float]], *, border: bool = True) -> Values:
-        """Mean over the clusterings of each cluster's score: how far it lies together, times the mean of each factor.
+    def score(self, cues: Sequence[Cue], *, border: bool = True) -> Values:
+        """Mean over the clusterings of each cluster's score: how far it lies together, times the mean of each cue.
 
         Args:
-            factors: values (n,) of the patches, not negative, each with the power that its mean is raised to.
+            cues: what else counts.
             border: whether it counts against a cluster that it touches the border.
 
         Returns:
             (n,), 0 to 1.
         """
         total = np.zeros(len(self._labels[0]))
-        for label, compact, inner, count in zip(self._labels, self._compact, self._inner, self._counts, strict=True):
+        for label, compact, inner in zip(self._labels, self._compact, self._inner, strict=True):
             score = compact * inner if border else compact.copy()
-            for values, power in factors:
-                score *= (np.bincount(label, weights=values, minlength=len(count)) / count) ** power
+            for cue in cues:
+                score *= cue.mean(label, len(score)) ** cue.power
             total += (score / max(score.max(), 1e-12))[label]
         return total / len(self._labels)
 

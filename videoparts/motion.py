@@ -18,6 +18,9 @@ _THIN = 3  # every so many pixels of a flow field are enough
 _ROUNDS = 8  # of iteratively reweighted least squares
 _NOISE = 4e-4  # of the flow's width: a motion smaller than that is not told from none
 _STANDS_OUT = 8.0  # noise levels from which on a motion of its own counts in full
+_BENT = 0.33  # of the noise level left by an affine motion of the camera: a quadratic one must not leave more
+_SOME = 0.03  # share of a frame that must move by itself
+_CLEARLY = 0.5  # of what counts in full: frames have 0.2 to 0.4 where nothing stands out, else mostly 0.7 to 1
 _SHARP = 8  # exponent of the coherence: splash and shadow move nearly as the object does
 _CORE = 8  # pixels of flow that are enough to fit an object's motion to
 
@@ -40,20 +43,28 @@ def flows_around(neighbourhood: Neighbourhood) -> list[Flow]:
 def own_motion(flows: Sequence[Flow], shape: tuple[int, int]) -> Map | None:
     """How far each patch moves otherwise than the picture as a whole, 0 to 1, (h, w).
 
-    The picture's own motion, that of the camera, is a quadratic function of the place, fitted robustly. Of the flows to
-    two neighbours the smaller residual counts: what is uncovered has a wrong flow to one of them.
+    The picture's own motion, that of the camera, is a function of the place, fitted robustly: an affine one, since one
+    with more freedom follows a large object; a quadratic one where that fits much better, as with a tilting wide lens.
+    Of the flows to two neighbours the smaller residual counts: what is uncovered has a wrong flow to one of them.
 
     Returns:
-        None where there is no flow, or nothing moves.
+        None where there is no flow, nothing moves, or nothing stands out: a picture in which everything moves its own
+        way, or which is filled by the object, does not tell one from the other.
     """
     own: Map | None = None
     moves = False
     for flow in flows:
-        residual, noise = _residual(flow, _quadratic(flow), np.ones(flow.shape[:2]))
+        everywhere = np.ones(flow.shape[:2])
+        residual, noise = _residual(flow, _affine(flow), everywhere)
+        bent, bent_noise = _residual(flow, _quadratic(flow), everywhere)
+        if bent_noise < _BENT * noise:
+            residual, noise = bent, bent_noise
         moves = moves or bool(np.quantile(residual, 0.98) > _STANDS_OUT * _NOISE * flow.shape[1])
         stands_out = np.clip(residual / (_STANDS_OUT * noise), 0, 1).astype(np.float32)
         own = stands_out if own is None else np.minimum(own, stands_out)
-    return None if own is None or not moves else _to_patches(own, shape)
+    if own is None or not moves or np.quantile(own, 1 - _SOME) < _CLEARLY:
+        return None
+    return _to_patches(own, shape)
 
 
 def common_motion(flows: Sequence[Flow], core: npt.NDArray[np.bool_]) -> Map | None:
@@ -71,11 +82,10 @@ def common_motion(flows: Sequence[Flow], core: npt.NDArray[np.bool_]) -> Map | N
         inside = cv2.resize(core.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.99
         if inside.sum() < _CORE or (~inside).sum() < _CORE:
             continue
-        quadratic = _quadratic(flow)
-        background, noise = _residual(flow, quadratic, (~inside).astype(np.float64))
+        background, noise = _residual(flow, _quadratic(flow), (~inside).astype(np.float64))
         if np.median(background[inside]) < 2 * noise:
             continue
-        together, _ = _residual(flow, quadratic[:, :3], inside.astype(np.float64))
+        together, _ = _residual(flow, _affine(flow), inside.astype(np.float64))
         a, b = (background + noise) ** 2, (together + noise) ** 2
         share = ((a / (a + b)) ** _SHARP).astype(np.float32)
         best = share if best is None else np.maximum(best, share)
@@ -87,6 +97,11 @@ def _quadratic(flow: Flow) -> npt.NDArray[np.float64]:
     y, x = np.mgrid[: flow.shape[0], : flow.shape[1]].astype(np.float64)
     y, x = (2 * y - flow.shape[0]) / flow.shape[1], (2 * x - flow.shape[1]) / flow.shape[1]
     return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
+
+
+def _affine(flow: Flow) -> npt.NDArray[np.float64]:
+    """(y * x, 3): 1, x, y of each pixel."""
+    return _quadratic(flow)[:, :3]
 
 
 def _residual(

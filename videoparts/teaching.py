@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 
 from .clustering import Floats
-from .evidence import Clusterings, Cues, Values
+from .evidence import Clusterings, Cue, Cues, Values
 from .motion import common_motion, own_motion
 from .probe import LinearProbe
 from .sample import Sample
@@ -55,7 +55,7 @@ def teach_probe(sample: Sample, seed: int, cues: Cues) -> tuple[Floats, LinearPr
     common = _common(sample, mask) if cues.motion else None
     if common is not None:
         # Motion tells now what the border had to guess: an object may well reach beyond it.
-        score = first.clusterings.score([*first.factors, (common, 1.0)], border=False)
+        score = first.clusterings.score([*first.known, common], border=False)
         mask = _teach(sample, ridge, score, cues.rounds)
     return _finish(sample, ridge, mask)
 
@@ -67,17 +67,17 @@ class _First:
     clusterings: Clusterings
     score: Values  # (n,): where the object may be
     rounds: int  # of teaching from that score
-    factors: list[tuple[Values, float]]  # what still counts once it is roughly known
+    known: list[Cue]  # what still counts once it is roughly known
 
 
 def _first_from_cues(sample: Sample, seed: int, cues: Cues) -> _First:
     clusterings = Clusterings(sample, seed, cues)
     salient = sample.saliency.astype(np.float64) if cues.saliency else np.ones(len(sample))
     own = _gather(sample, [own_motion(f.flows, f.shape) for f in sample.frames]) if cues.motion else None
-    moving = [] if own is None else [(own, 1.0)]
-    score = np.mean([clusterings.score([(salient, power), *moving]) for power in _STILL_POWERS], axis=0)
+    moving = [] if own is None else [own]
+    score = np.mean([clusterings.score([Cue(salient, power), *moving]) for power in _STILL_POWERS], axis=0)
     rounds = cues.rounds if own is None else min(_FIRST_ROUNDS, cues.rounds)
-    return _First(clusterings, score, rounds, [(salient, 0.5)])
+    return _First(clusterings, score, rounds, [Cue(salient, 0.5)])
 
 
 def _first_from_seed(sample: Sample, seed: int, cues: Cues) -> _First:
@@ -87,10 +87,10 @@ def _first_from_seed(sample: Sample, seed: int, cues: Cues) -> _First:
     in it, the salient is meant.
     """
     clusterings = Clusterings(sample, seed, replace(cues, border=False, compactness=False))
-    factors = [(_likeness(sample), 1.0)]
+    known = [Cue(_likeness(sample), 1.0)]
     if max(0 if f.seed is None else int(f.seed.sum()) for f in sample.frames) > 1:
-        factors.append((sample.saliency.astype(np.float64), 0.5))
-    return _First(clusterings, clusterings.score(factors), cues.rounds, factors)
+        known.append(Cue(sample.saliency.astype(np.float64), 0.5))
+    return _First(clusterings, clusterings.score(known), cues.rounds, known)
 
 
 def _likeness(sample: Sample) -> Values:
@@ -115,22 +115,19 @@ def _likeness(sample: Sample) -> Values:
     return np.asarray(np.clip(like, 0, 1), dtype=np.float64)
 
 
-def _common(sample: Sample, mask: Marks) -> Values | None:
+def _common(sample: Sample, mask: Marks) -> Cue | None:
     cores = sample.maps(mask)
     return _gather(sample, [common_motion(f.flows, core) for f, core in zip(sample.frames, cores, strict=True)])
 
 
-def _gather(sample: Sample, maps: list[npt.NDArray[np.float32] | None]) -> Values | None:
-    """A cue of all patches, (n,), from maps of those frames that have it; None where too few do.
-
-    A frame without it neither speaks for nor against a cluster: it has the mean of the others.
-    """
-    known = [m for m in maps if m is not None]
-    if 2 * len(known) < len(maps):
+def _gather(sample: Sample, maps: list[npt.NDArray[np.float32] | None]) -> Cue | None:
+    """A cue from maps of those frames that have one; None where there are none. It counts by their share."""
+    told = [m is not None for m in maps]
+    if not any(told):
         return None
-    mean = float(np.mean([m.mean() for m in known]))
-    filled = [np.full(f.shape, mean) if m is None else m for f, m in zip(sample.frames, maps, strict=True)]
-    return np.concatenate([m.ravel() for m in filled]).astype(np.float64)
+    filled = [np.zeros(f.shape) if m is None else m for f, m in zip(sample.frames, maps, strict=True)]
+    values = np.concatenate([m.ravel() for m in filled]).astype(np.float64)
+    return Cue(values, float(np.mean(told)), np.array(told)[sample.frame])
 
 
 def _teach(sample: Sample, ridge: Ridge, target: Values, rounds: int) -> Marks:
