@@ -172,7 +172,7 @@ def test_frames_that_do_not_follow_each_other_are_judged_by_looks() -> None:
     assert np.array_equal(find(apart), find(Scene(things), motion=False))
 
 
-@pytest.mark.parametrize(("known", "wanted"), [(1, 1), (4, 2)])
+@pytest.mark.parametrize(("known", "wanted"), [(0, 1), (4, 2), (8, 2)])
 def test_motion_counts_by_the_share_of_frames_that_have_it(known: int, wanted: int) -> None:
     scene = Scene([Thing(5, lambda _: box(4, 3, 6, 8), 4.0), replace(wanderer(0.8), looks=6)])
     sample = scene.sample()
