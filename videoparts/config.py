@@ -174,6 +174,9 @@ class RefineSettings:
     window: int = 5
     """Frames averaged around each, along the optical flow, so that labels do not flicker: an odd number. 0: each
     frame alone."""
+    specks: float = 0.01
+    """Drop islands of the object that are smaller than this share of its largest piece in the frame; fill holes, and
+    give crumbs of a part to the parts around, if half as large. 0: keep them."""
 
     def __post_init__(self) -> None:
         _require(0 <= self.radius <= 64, f"--radius must be 0 to 64, got {self.radius}")
@@ -183,3 +186,4 @@ class RefineSettings:
             0 <= self.window <= 31 and (self.window % 2 == 1 or self.window == 0),
             f"--window must be 0 or odd, as 3, 5 or 7, and at most 31, got {self.window}",
         )
+        _require(0 <= self.specks <= 1, f"--specks must lie between 0 and 1, got {self.specks}")

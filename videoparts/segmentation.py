@@ -18,6 +18,7 @@ from .masks import PartMasks
 from .parts import PartModel
 from .refine import label_pixels, working_scores
 from .sources.base import Source
+from .specks import without_specks
 from .stream import prefetch
 from .window import windowed
 
@@ -78,6 +79,7 @@ def _segment(
         with clock.stage("refine"):
             frames = torch.from_numpy(batch.pixels).to(extractor.device)
             labels = label_pixels(scores, frames, settings).cpu().numpy()
+            labels = np.stack([without_specks(one, settings.specks) for one in labels])
             return PartMasks(batch, numbers[labels] if hidden else labels)
 
     # Between the two, frames must come in order; what is before and after works on several at a time.
