@@ -187,7 +187,7 @@ def test_the_preset_is_what_a_run_does(bunny: Path, short_clip: Path, tmp_path: 
 
 @pytest.mark.usefixtures("no_fit")
 def test_parts_by_number(bunny: Path, short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    given = ["--model-file", str(bunny), "--offline", "--device", "cpu", "--end", "0.4"]
+    given = ["--model-file", str(bunny), "--offline", "--device", "cpu", "--start", "0.8"]
     kept = tmp_path / "kept.safetensors"
     runs = {
         "all": [],
@@ -203,7 +203,7 @@ def test_parts_by_number(bunny: Path, short_clip: Path, tmp_path: Path, capsys: 
     assert np.array_equal(some, np.where(whole == 2, 0, whole))
     # A model that hides a part is kept so, and shows it when told to.
     assert PartModel.load(kept).hidden == {2}
-    again = ["masks", str(short_clip), "--model-file", str(kept), "--offline", "--device", "cpu", "--end", "0.4"]
+    again = ["masks", str(short_clip), "--model-file", str(kept), "--offline", "--device", "cpu", "--start", "0.8"]
     assert main([*again, "-o", str(tmp_path / "again")]) == 0
     assert np.array_equal(labels(tmp_path / "again"), some)
     assert main([*again, "-o", str(tmp_path / "two"), "--include", "2"]) == 0
@@ -258,16 +258,15 @@ def test_a_model_is_cut_anew_without_another_fit(bunny: Path, short_clip: Path, 
     for name, options in wanted.items():
         kept = tmp_path / f"{name}.safetensors"
         arguments = ["--model-file", str(bunny), "--save-model", str(kept), "--offline", "--device", "cpu"]
-        arguments += ["--end", "0.2", *options]
+        arguments += ["--start", "0.8", *options]
         assert main(["masks", str(short_clip), "-o", str(tmp_path / name), *arguments]) == 0
         parts = model.tree.sensible() if name == "auto" else int(name)
         assert len(PartModel.load(kept)) == parts
         assert set(np.unique(labels(tmp_path / name))) <= set(range(parts + 1))
-    # Part 4 is not to be seen in these frames, but what is of part 2 of 2 is of more parts than one of 4.
     coarse, fine = labels(tmp_path / "2"), labels(tmp_path / "4")
-    assert coarse.max() == 2
+    assert set(np.unique(fine)) == {0, 1, 2, 3, 4}
     for k, within in enumerate(model.tree.coarser(4, 2), start=1):
-        assert (coarse[fine == k] == within).mean() > 0.95 if (fine == k).any() else k == 4
+        assert (coarse[fine == k] == within).mean() > 0.9  # but for borders
 
 
 def test_a_fit_says_how_the_model_can_be_cut(
@@ -315,7 +314,7 @@ def test_levels_are_nested_and_from_one_pass(
 
 @pytest.mark.usefixtures("no_fit")
 def test_what_is_hidden_is_hidden_at_all_levels(bunny: Path, short_clip: Path, tmp_path: Path) -> None:
-    given = ["--model-file", str(bunny), "--offline", "--device", "cpu", "--end", "0.2"]
+    given = ["--model-file", str(bunny), "--offline", "--device", "cpu", "--start", "0.8"]
     assert main(["masks", str(short_clip), "-o", str(tmp_path), "--exclude", "1", "--levels", "1,9", *given]) == 0
     main_level = labels(tmp_path)
     assert set(np.unique(main_level)) == {0, 2, 3}
