@@ -150,9 +150,8 @@ def main() -> None:
     table: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in rows}
     for clip in clips:
         remembering = Remembering(extractor)
-        score(
-            clip, remembering, replace(Row(), fit=FitSettings(motion="off")), arguments.every
-        )  # features, outside the times
+        # The features, outside the times.
+        score(clip, remembering, replace(Row(), fit=FitSettings(motion="off")), arguments.every)
         first: Scores | None = None
         for name, row in rows.items():
             found = score(clip, remembering, row, arguments.every)

@@ -46,8 +46,9 @@ def without_specks(labels: Pixels, share: float) -> Pixels:
             _give_away(labels, hole, 0)
     left, top, width, height = cv2.boundingRect(labels)
     inside = labels[top : top + height, left : left + width]
-    for part in np.flatnonzero(cv2.calcHist([inside], [0], None, [256], [0, 256]).ravel()):
-        crumbs, _ = _outlines(inside == part) if part else ([], [])
+    count = cv2.calcHist([inside], [0], None, [256], [0, 256]).ravel()
+    for part in np.flatnonzero(count[1:]) + 1:
+        crumbs, _ = _outlines(inside == part)
         if any(_area(piece) >= small for piece in crumbs):  # a part that is small as a whole is no crumb
             for crumb in crumbs:
                 if _area(crumb) < small:
