@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
+
+from .box_filter import box
 
 
 class GuidedFilter:
@@ -59,29 +60,3 @@ def apply(functions: torch.Tensor, colours: torch.Tensor) -> torch.Tensor:
     for k in range(3):
         total = torch.addcmul(total, functions[:, k], colours[:, k, None])
     return total
-
-
-def box(planes: torch.Tensor, radius: int) -> torch.Tensor:
-    """Mean over a square window of (N, C, y, x), at the border over the part of it that exists."""
-    return _line_mean(_line_mean(planes, radius, -2), radius, -1)
-
-
-def _line_mean(planes: torch.Tensor, radius: int, axis: int) -> torch.Tensor:
-    """The same along one axis. The window's sum is made of sums over 1, 2, 4, ... pixels, each the sum of two of
-    the one before: six times as fast as a pooling layer, and no rounding builds up as in running sums."""
-    length, side = planes.shape[axis], 2 * radius + 1
-    block = F.pad(planes, (radius, radius) if axis == -1 else (0, 0, radius, radius))
-    total = torch.zeros_like(planes)
-    width, done = 1, 0
-    while True:
-        if side & width:
-            total += block.narrow(axis, done, length)
-            done += width
-        if done == side:
-            break
-        short = block.shape[axis] - width
-        block = block.narrow(axis, 0, short) + block.narrow(axis, width, short)
-        width *= 2
-    at = torch.arange(length, device=planes.device)
-    count = (at + radius).clamp(max=length - 1) - (at - radius).clamp(min=0) + 1
-    return total * (1 / count if axis == -1 else 1 / count[:, None])
