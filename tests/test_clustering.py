@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from videoparts.clustering import Floats, assign, kmeans, kmeans_elbow
+from videoparts.clustering import Floats, along_axes, assign, kmeans, kmeans_elbow
 from videoparts.errors import DependencyError, FitError
 
 
@@ -74,3 +74,13 @@ def test_without_faiss_both_extras_are_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(DependencyError, match=r"videoparts\[cpu\].*videoparts\[gpu\]"):
         kmeans(blobs(3), 3)
+
+
+def test_along_axes_products_stay_nearly_the_same() -> None:
+    random = np.random.default_rng(0)
+    some = random.normal(size=(500, 6)) @ random.normal(size=(6, 40)) + 1e-3 * random.normal(size=(500, 40))
+    some = (some / np.linalg.norm(some, axis=1, keepdims=True)).astype(np.float32)
+    few = along_axes(some, 6)
+    assert few.shape == (500, 6)
+    assert np.abs(few @ few.T - some @ some.T).max() < 1e-4
+    assert along_axes(some[:, :4], 6).shape == (500, 4)

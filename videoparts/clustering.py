@@ -67,6 +67,15 @@ def assign(descriptors: Floats, centroids: Floats) -> tuple[npt.NDArray[np.int64
     return nearest, np.take_along_axis(cosines, nearest[:, None], axis=1)[:, 0]
 
 
+def along_axes(descriptors: Floats, axes: int) -> Floats:
+    """Descriptors (n, D) along the few directions in which they are longest: (n, axes) float32, or (n, D) if D is less.
+
+    Their products, and so what is near to what, stay nearly the same, and clustering takes a fraction of the time.
+    """
+    moment = np.asarray(descriptors.T @ descriptors, dtype=np.float64)
+    return np.ascontiguousarray(descriptors @ np.linalg.eigh(moment)[1][:, -axes:].astype(np.float32))
+
+
 def nearest(points: Floats, centroids: Floats) -> npt.NDArray[np.int64]:
     """The centroid, (n,), of k (k, D) that is the least distance away from each point (n, D), of any length."""
     # |p - c|^2 = |p|^2 - 2 (p c - |c|^2 / 2), of which |p| is the same for every c

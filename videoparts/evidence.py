@@ -13,13 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .clustering import assign, kmeans
+from .clustering import along_axes, assign, kmeans
 from .sample import Sample
 
 Values = npt.NDArray[np.float64]
 
 _CLUSTERINGS = (24, 40, 64) * 12
 _CLUSTERED = 2500  # patches that a clustering is made from: rather many clusterings than large ones
+_AXES = 64  # along which patches are clustered: 32 to all 384 find the same objects
 _PRIOR = 0.05  # of a cluster's patches: so many of the general mean are put to those that a cue knows of
 _ONCE = 0.5  # of the variance of places in the whole frame: a cluster that is spread so far counts e times less
 
@@ -60,7 +61,7 @@ class Clusterings:
 
     def __init__(self, sample: Sample, seed: int, cues: Cues) -> None:
         random = np.random.default_rng(seed)
-        looks = np.ascontiguousarray(sample.tokens[:, sample.tokens.shape[1] // 2 :])  # the later block's half
+        looks = along_axes(sample.tokens[:, sample.tokens.shape[1] // 2 :], _AXES)  # of the later block's half
         self._labels: list[npt.NDArray[np.int64]] = []
         self._compact: list[Values] = []  # of each cluster: how far it lies together,
         self._inner: list[Values] = []  # and off the border

@@ -73,7 +73,8 @@ def full_alphas(functions: torch.Tensor, guide: torch.Tensor, frame: torch.Tenso
 
 def _decide(scores: torch.Tensor) -> torch.Tensor:
     """(C, ...) to labels: first whether it is the object, then which part."""
-    return torch.where(scores.sum(0) > 0.5, scores.argmax(0) + 1, 0).to(torch.uint8)
+    part = scores.max(0).indices  # argmax is six times as slow along the first axis
+    return torch.where(scores.sum(0) > 0.5, part + 1, 0).to(torch.uint8)
 
 
 def _coverage(scores: torch.Tensor) -> torch.Tensor:

@@ -20,7 +20,8 @@ class GuidedFilter:
     """
 
     def __init__(self, guide: torch.Tensor, radius: int, eps: float) -> None:
-        self._guide, self._radius = guide, radius
+        self._radius = radius
+        self._colours = torch.cat([torch.ones_like(guide[:, :1]), guide], dim=1)[:, :, None]  # (N, 4, 1, y, x), 1 first
         pairs = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
         products = [guide[:, i : i + 1] * guide[:, j : j + 1] for i, j in pairs]
         means = box(torch.cat([guide, *products], dim=1), radius)
@@ -34,24 +35,30 @@ class GuidedFilter:
         rows = [[i_rr, i_rg, i_rb], [i_rg, i_gg, i_gb], [i_rb, i_gb, i_bb]]
         self._inverse = torch.stack([torch.stack([factor * scale for factor in row], 1) for row in rows], 1)
 
-    def functions(self, planes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def functions(self, planes: torch.Tensor) -> torch.Tensor:
         """The linear function of the colour that stands for ``planes`` (N, C, y, x) at each pixel.
 
         Returns:
-            (N, 4, C, y, x), the factors of red, green and blue, and the offset: `apply` works them out. And, over the
-            same windows, the mean of ``planes`` around each pixel, (N, C, y, x).
+            (N, 4, C, y, x), the factors of red, green and blue, and the offset: `apply` works them out.
         """
         n, c, y, x = planes.shape
-        crossed = (self._guide[:, :, None] * planes[:, None]).flatten(1, 2)
-        means = box(torch.cat([planes, crossed], dim=1), self._radius)
-        mean = means[:, :c]
-        covariance = means[:, c:].view(n, 3, c, y, x) - self._mean[:, :, None] * mean[:, None]
-        factors = self._inverse[:, :, 0, None] * covariance[:, None, 0]
-        factors += self._inverse[:, :, 1, None] * covariance[:, None, 1]
-        factors += self._inverse[:, :, 2, None] * covariance[:, None, 2]
-        offset = mean - (factors * self._mean[:, :, None]).sum(1)
-        means = box(torch.cat([factors.flatten(1, 2), offset, mean], dim=1), self._radius)
-        return means[:, : 4 * c].view(n, 4, c, y, x), means[:, 4 * c :]
+        products = (self._colours * planes[:, None]).flatten(1, 2)
+        means = box(products, self._radius).view(n, 4, c, y, x)
+        mean, covariance = means[:, 0], means[:, 1:]
+        covariance = covariance - self._mean[:, :, None] * mean[:, None]
+        functions = torch.empty_like(means)
+        factors, offset = functions[:, :3], functions[:, 3]
+        torch.mul(self._inverse[:, :, 0, None], covariance[:, None, 0], out=factors)
+        factors.addcmul_(self._inverse[:, :, 1, None], covariance[:, None, 1])
+        factors.addcmul_(self._inverse[:, :, 2, None], covariance[:, None, 2])
+        offset.copy_(mean)
+        for k in range(3):
+            offset.addcmul_(factors[:, k], self._mean[:, k, None], value=-1)
+        return box(functions.flatten(1, 2), self._radius).view(n, 4, c, y, x)
+
+    def colourless(self, planes: torch.Tensor) -> torch.Tensor:
+        """What a guide of one colour would make of planes (N, C, y, x): the mean of the windows' means."""
+        return box(box(planes, self._radius), self._radius)
 
 
 def apply(functions: torch.Tensor, colours: torch.Tensor) -> torch.Tensor:

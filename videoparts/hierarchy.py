@@ -140,12 +140,15 @@ class PartTree:
         Returns:
             (..., parts) float32, 1 in sum, in the order of `cut`.
         """
-        x = centred(descriptors, self.centre.to(descriptors))
-        whole = torch.ones_like(x[..., 0])
-        of_node = [whole]
+        of_node = [torch.ones_like(descriptors[..., 0])]
         if parts > 1:
-            direction, offset = _between(self.centroids[1 : 2 * parts - 1].reshape(parts - 1, 2, -1).to(x))
-            lead = (x @ direction.T - offset) / _TEMPERATURE
+            centre = self.centre.to(descriptors)
+            direction, offset = _between(self.centroids[1 : 2 * parts - 1].reshape(parts - 1, 2, -1).to(descriptors))
+            # x @ direction for x = centred(descriptors, centre), which would take a copy of all descriptors.
+            along = descriptors @ torch.cat([direction, centre[None]]).T
+            length = (1 - 2 * along[..., -1:] + centre @ centre).clamp(min=1e-12).sqrt()
+            lead = (along[..., :-1] - direction @ centre) / length.clamp(min=1e-6).sqrt()
+            lead = (lead - offset) / _TEMPERATURE
             for split, parent in enumerate(self.parent[1 : 2 * parts - 1 : 2].tolist()):
                 mine = of_node[parent] * lead[..., split].sigmoid()
                 of_node += [mine, of_node[parent] - mine]

@@ -86,8 +86,7 @@ def link(earlier: Pixels, later: Pixels) -> Link:
 def _trust(there: Flow, back: Flow, here: Pixels, other: Pixels) -> Trust:
     """Of the flow from the frame ``here`` to the ``other``, (y, x)."""
     returned = warp(back, there, "bilinear")
-    slip = np.square(there + returned).sum(-1)
-    length = np.square(there).sum(-1) + np.square(returned).sum(-1)
+    slip, length = _squared(there + returned), _squared(there) + _squared(returned)
     consistent = (slip < _SLIP_SHARE * length + _SLIP) & inside(there)
     if not consistent.any():
         return np.zeros(here.shape, np.float32)
@@ -97,3 +96,9 @@ def _trust(there: Flow, back: Flow, here: Pixels, other: Pixels) -> Trust:
     change = np.abs((fetched - theirs.mean()) * gain + ours.mean() - here)
     good = (consistent & (change < _SAME_LUMA)).astype(np.float32)
     return np.asarray(good * (cv2.blur(good, (_AROUND, _AROUND)) > 0.5), dtype=np.float32)
+
+
+def _squared(flow: Flow) -> npt.NDArray[np.float32]:
+    """The squared length (y, x) of a flow."""
+    right, down = cv2.split(flow)
+    return np.asarray(right * right + down * down, dtype=np.float32)

@@ -115,7 +115,7 @@ def _residual(
     for _ in range(_ROUNDS):
         weighted = (basis * weight[:, None]).T
         factors = np.linalg.solve(weighted @ basis + ridge, weighted @ target)
-        residual = np.linalg.norm(target - basis @ factors, axis=1)
+        residual = np.hypot(*(target - basis @ factors).T)
         noise = max(1.4826 * float(np.median(residual[marked > 0])), _NOISE * flow.shape[1])
         weight = marked / np.square(1 + np.square(residual / (1.5 * noise)))
     return residual.reshape(flow.shape[:2]), noise

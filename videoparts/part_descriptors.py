@@ -7,8 +7,9 @@ looks. Together they do better than each.
 
 from __future__ import annotations
 
+import math
+
 import torch
-import torch.nn.functional as F
 
 _LOOKS = 0.7  # length of the tokens beside the descriptor's 1
 
@@ -18,10 +19,10 @@ def part_descriptors(descriptors: torch.Tensor, tokens: torch.Tensor) -> torch.T
 
     Args:
         descriptors: (..., D), unit length.
-        tokens: (..., D2), as in `Features.tokens`.
+        tokens: (..., D2), each half of unit length, as in `Features.tokens`.
 
     Returns:
         (..., D + D2 / 2) float32, unit length.
     """
-    looks = F.normalize(tokens[..., : tokens.shape[-1] // 2].float(), dim=-1)
-    return F.normalize(torch.cat([descriptors.float(), _LOOKS * looks], dim=-1), dim=-1)
+    joined = torch.cat([descriptors.float(), _LOOKS * tokens[..., : tokens.shape[-1] // 2].float()], dim=-1)
+    return joined.div_(math.hypot(1, _LOOKS))
