@@ -20,7 +20,7 @@ Values = npt.NDArray[np.float64]
 
 _CLUSTERINGS = (24, 40, 64) * 12
 _CLUSTERED = 2500  # patches that a clustering is made from: rather many clusterings than large ones
-_AXES = 64  # along which patches are clustered: 32 to all 384 find the same objects
+_AXES = 64  # along which patches are clustered: J on clips and views is that of all 384
 _PRIOR = 0.05  # of a cluster's patches: so many of the general mean are put to those that a cue knows of
 _ONCE = 0.5  # of the variance of places in the whole frame: a cluster that is spread so far counts e times less
 

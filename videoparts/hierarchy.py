@@ -147,8 +147,7 @@ class PartTree:
             # x @ direction for x = centred(descriptors, centre), which would take a copy of all descriptors.
             along = descriptors @ torch.cat([direction, centre[None]]).T
             length = (1 - 2 * along[..., -1:] + centre @ centre).clamp(min=1e-12).sqrt()
-            lead = (along[..., :-1] - direction @ centre) / length.clamp(min=1e-6).sqrt()
-            lead = (lead - offset) / _TEMPERATURE
+            lead = ((along[..., :-1] - direction @ centre) / length.sqrt() - offset) / _TEMPERATURE
             for split, parent in enumerate(self.parent[1 : 2 * parts - 1 : 2].tolist()):
                 mine = of_node[parent] * lead[..., split].sigmoid()
                 of_node += [mine, of_node[parent] - mine]

@@ -99,7 +99,7 @@ def _refined(
     frames = _pad(frames, cell)
     if frames.shape[1:3] != (y * cell, x * cell):
         raise ValueError(f"scores of {y} x {x} cells are not of frames of {frames.shape[1]} x {frames.shape[2]} pixels")
-    guide = unit_range(resize(frames, (y, x), "bilinear")).contiguous()  # a channel after the other: twice as fast
+    guide = unit_range(resize(frames, (y, x), "bilinear")).contiguous()  # a channel after the other: a seventh faster
     if not settings.radius:
         flat = torch.zeros_like(scores)[:, None].expand(-1, 3, -1, -1, -1)
         return torch.cat([flat, scores[:, None]], dim=1), guide, frames, cell
