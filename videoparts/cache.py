@@ -31,7 +31,8 @@ class FeatureCache:
         tensors = [t for t in (features.descriptors, features.tokens) if t is not None]
         size = sum(t.numel() * t.element_size() for t in tensors)
         if size <= self._left and (path, index) not in self._kept:
-            descriptors, *tokens = (t.clone() for t in tensors)
+            # A frame that was extracted alone needs no copy; a view would keep its whole batch.
+            descriptors, *tokens = (t if t.untyped_storage().nbytes() == t.nbytes else t.clone() for t in tensors)
             self._kept[path, index] = Features(descriptors, features.grid, tokens=tokens[0] if tokens else None)
             self._left -= size
 

@@ -99,7 +99,7 @@ class FitSettings:
 
     parts: int | Literal["auto"] = 4
     """Parts of the object; auto: as many as the clip has reason for."""
-    frames: int = 24
+    frames: int = 16
     """Frames sampled evenly over all inputs together."""
     descriptors: int = 60_000
     """Patches kept for learning, drawn evenly from those frames."""

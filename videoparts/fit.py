@@ -186,10 +186,11 @@ class _Seen:
         _, h, w, _ = features.descriptors.shape
         step = max(1, int(np.ceil((h * w / most) ** 0.5)))
         some = slice(step // 2, None, step)
+        # Made contiguous, so that of a frame whose patches are thinned no more is kept than these.
         return cls(
-            features.descriptors[0, some, some].cpu().clone(),
-            features.tokens[0, some, some].cpu().clone(),
-            features.attention[0, :, some, some].cpu().clone(),
+            features.descriptors[0, some, some].cpu().contiguous(),
+            features.tokens[0, some, some].cpu().contiguous(),
+            features.attention[0, :, some, some].cpu().contiguous(),
             flows,
             aspect,
         )

@@ -1,10 +1,29 @@
-"""The labels of some frames, with the frames they belong to."""
+"""The parts of some frames, with the frames they belong to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from .frames import FrameBatch, Pixels
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part as people know it."""
+
+    number: int  # its label, 1 to 255
+    name: str  # any text without line breaks
+    colour: tuple[int, int, int]  # red, green, blue, 0 to 255
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= 255:
+            raise ValueError(f"parts are numbered 1 to 255, got {self.number}")
+        if not self.name or not self.name.isprintable():
+            raise ValueError(f"a part's name is printable text, got {self.name!r}")
+        if len(self.colour) != 3 or any(not 0 <= value <= 255 for value in self.colour):
+            raise ValueError(f"a colour is three numbers from 0 to 255, got {self.colour}")
 
 
 @dataclass(frozen=True, repr=False)
@@ -13,14 +32,23 @@ class PartMasks:
 
     frames: FrameBatch
     labels: Pixels  # (N, H, W) uint8
+    # (N, K, H, W) uint8: how much of each pixel a part covers, for the K parts that are shown, in the order of their
+    # numbers; together at most 255. None where nobody asked.
+    mattes: Pixels | None = None
 
     def __post_init__(self) -> None:
-        wanted = (len(self.frames), *self.frames.size)
-        if self.labels.shape != wanted or self.labels.dtype.name != "uint8":
-            raise ValueError(f"labels must be {wanted} uint8, got {self.labels.shape} {self.labels.dtype}")
+        n, size = len(self.frames), self.frames.size
+        if self.labels.shape != (n, *size) or self.labels.dtype != np.uint8:
+            raise ValueError(f"labels must be {(n, *size)} uint8, got {self.labels.shape} {self.labels.dtype}")
+        mattes = self.mattes
+        if mattes is not None and (
+            mattes.ndim != 4 or len(mattes) != n or mattes.shape[2:] != size or mattes.dtype != np.uint8
+        ):
+            raise ValueError(f"mattes must be ({n}, K, {size[0]}, {size[1]}) uint8, got {mattes.shape} {mattes.dtype}")
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __repr__(self) -> str:
-        return f"PartMasks(labels={self.labels.shape}, frames={self.frames!r})"
+        mattes = "" if self.mattes is None else f"mattes={self.mattes.shape}, "
+        return f"PartMasks(labels={self.labels.shape}, {mattes}frames={self.frames!r})"

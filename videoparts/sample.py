@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from .clustering import Floats
 from .flow import Flow
@@ -37,8 +38,8 @@ class Sample:
 
     def __init__(self, frames: list[FrameSample]) -> None:
         self.frames = frames
-        self.descriptors = np.concatenate([f.descriptors.reshape(-1, f.descriptors.shape[-1]) for f in frames])
-        self.tokens = np.concatenate([f.tokens.reshape(-1, f.tokens.shape[-1]) for f in frames])
+        self.descriptors = _rows([f.descriptors for f in frames])
+        self.tokens = _rows([f.tokens for f in frames])
         self.saliency = np.concatenate([f.saliency.ravel() for f in frames])
         sizes = [f.saliency.size for f in frames]
         self.frame = np.repeat(np.arange(len(frames)), sizes)  # (n,) which frame a patch is of
@@ -53,6 +54,12 @@ class Sample:
         """Values (n,) of all patches as one map (h, w) a frame."""
         split = np.split(values, self._ends)
         return [part.reshape(frame.shape) for part, frame in zip(split, self.frames, strict=True)]
+
+
+def _rows(maps: list[Floats]) -> Floats:
+    """Maps (h, w, D), one below the other as (n, D). By torch, which copies on all cores."""
+    rows = [torch.from_numpy(np.ascontiguousarray(one.reshape(-1, one.shape[-1]))) for one in maps]
+    return np.asarray(torch.cat(rows).numpy(), dtype=np.float32)
 
 
 def _places(frame: FrameSample) -> Floats:
