@@ -26,7 +26,7 @@ class FeatureCache:
     def put(self, path: Path, index: int, features: Features) -> None:
         """Keep the descriptors and tokens of frame ``index`` of a source, where there is room.
 
-        ``features`` are of that frame alone.
+        ``features`` are of that frame alone, and not to be changed afterwards.
         """
         tensors = [t for t in (features.descriptors, features.tokens) if t is not None]
         size = sum(t.numel() * t.element_size() for t in tensors)

@@ -1,4 +1,4 @@
-"""From linear functions of the colour, on the working picture, to labels and mattes at the full size of a frame.
+"""From linear functions of the colour, on the working picture, to labels and a matte at the full size of a frame.
 
 Working them out everywhere would take most of the time and change nothing inside a part. A pixel of the working
 picture stands for a cell of the frame; only cells where the answer is not clear are worked out pixel by pixel.
@@ -19,8 +19,6 @@ from .guided_filter import apply
 
 _CLEAR_LEAD = 0.3  # a label that leads by less in a cell is worked out pixel by pixel
 _STEEP = 3.0  # the object's score is stretched so much about one half to be a matte: no halo, an edge 2 pixels wide
-_CLEAR_ALPHA = 0.1  # a matte is clear where the object's score is so near to 0 or 1 in all working pixels around,
-_SAME_SHARE = 0.02  # and the coverage by each part differs by less than this among them
 _CHUNK = 1 << 22  # numbers that are worked out at full size at a time, whatever the size of the frame
 
 
@@ -52,23 +50,22 @@ def full_labels(functions: torch.Tensor, guide: torch.Tensor, frame: torch.Tenso
     return labels.view(y * cell, x * cell)
 
 
-def full_alphas(functions: torch.Tensor, guide: torch.Tensor, frame: torch.Tensor, cell: int) -> torch.Tensor:
-    """Coverage of the pixels of one frame by each part, 0 to 255: (C, y * cell, x * cell) uint8.
+def full_matte(functions: torch.Tensor, guide: torch.Tensor, frame: torch.Tensor, cell: int) -> torch.Tensor:
+    """How much of each pixel of one frame the object covers, 0 to 255: (y * cell, x * cell) uint8.
 
-    Arguments as for `full_labels`.
+    Arguments as for `full_labels`. Pixels that have a part there are above 127 here.
     """
-    parts, y, x = functions.shape[1:]
-    scores = apply(functions[None], guide[None])[0]
-    coarse = _coverage(scores)
-    alphas = _to_bytes(coarse)[:, :, None, :, None].expand(parts, y, cell, x, cell).contiguous()
+    functions = functions.sum(1, keepdim=True)  # linear functions of the colour add up to one of the object
+    y, x = functions.shape[2:]
+    coarse = _coverage(apply(functions[None], guide[None])[0, 0])
+    matte = _to_bytes(coarse)[:, None, :, None].expand(y, cell, x, cell).contiguous()
     if cell == 1:
-        return alphas.view(parts, y, x)
-    high, low = _extremes(torch.cat([scores.sum(0, keepdim=True), coarse]))
-    unclear = (high[0] > _CLEAR_ALPHA) & (low[0] < 1 - _CLEAR_ALPHA)
-    unclear |= (high[1:] - low[1:] > _SAME_SHARE).any(0)
+        return matte.view(y, x)
+    high, low = _extremes(coarse[None])
+    unclear = (high > 0)[0] & (low < 1)[0]
     for at_y, at_x, fine in _fine(functions, unclear, frame, cell):
-        alphas[:, at_y, :, at_x] = _to_bytes(_coverage(fine)).permute(2, 0, 1).reshape(-1, parts, cell, cell)
-    return alphas.view(parts, y * cell, x * cell)
+        matte[at_y, :, at_x] = _to_bytes(_coverage(fine[0])).T.reshape(-1, cell, cell)
+    return matte.view(y * cell, x * cell)
 
 
 def _decide(scores: torch.Tensor) -> torch.Tensor:
@@ -77,11 +74,9 @@ def _decide(scores: torch.Tensor) -> torch.Tensor:
     return torch.where(scores.sum(0) > 0.5, part + 1, 0).to(torch.uint8)
 
 
-def _coverage(scores: torch.Tensor) -> torch.Tensor:
-    """(C, ...) scores to coverage, 0 to 1: what the object covers, shared out by the scores of the parts."""
-    whole = ((scores.sum(0) - 0.5) * _STEEP + 0.5).clamp(0, 1)
-    scores = scores.clamp(min=0)
-    return scores * (whole / scores.sum(0).clamp(min=1e-6))
+def _coverage(score: torch.Tensor) -> torch.Tensor:
+    """The object's score to what it covers, 0 to 1."""
+    return ((score - 0.5) * _STEEP + 0.5).clamp(0, 1)
 
 
 def _to_bytes(coverage: torch.Tensor) -> torch.Tensor:

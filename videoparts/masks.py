@@ -32,14 +32,18 @@ class PartMasks:
 
     frames: FrameBatch
     labels: Pixels  # (N, H, W) uint8
+    # Where somebody asked for them:
+    matte: Pixels | None = None  # (N, H, W) uint8: how much of each pixel the object covers
     # (N, K, H, W) uint8: how much of each pixel a part covers, for the K parts that are shown, in the order of their
-    # numbers; together at most 255. None where nobody asked.
+    # numbers; together at most 255.
     mattes: Pixels | None = None
 
     def __post_init__(self) -> None:
         n, size = len(self.frames), self.frames.size
         if self.labels.shape != (n, *size) or self.labels.dtype != np.uint8:
             raise ValueError(f"labels must be {(n, *size)} uint8, got {self.labels.shape} {self.labels.dtype}")
+        if self.matte is not None and (self.matte.shape != (n, *size) or self.matte.dtype != np.uint8):
+            raise ValueError(f"a matte must be {(n, *size)} uint8, got {self.matte.shape} {self.matte.dtype}")
         mattes = self.mattes
         if mattes is not None and (
             mattes.ndim != 4 or len(mattes) != n or mattes.shape[2:] != size or mattes.dtype != np.uint8
@@ -50,5 +54,6 @@ class PartMasks:
         return len(self.labels)
 
     def __repr__(self) -> str:
-        mattes = "" if self.mattes is None else f"mattes={self.mattes.shape}, "
-        return f"PartMasks(labels={self.labels.shape}, {mattes}frames={self.frames!r})"
+        more = {"matte": self.matte, "mattes": self.mattes}
+        shapes = "".join(f"{name}={planes.shape}, " for name, planes in more.items() if planes is not None)
+        return f"PartMasks(labels={self.labels.shape}, {shapes}frames={self.frames!r})"

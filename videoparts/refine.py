@@ -1,7 +1,7 @@
-"""From scores of patches to labels and mattes of pixels, along the edges of the frame.
+"""From scores of patches to labels and a matte of pixels, along the edges of the frame.
 
 In two steps, so that scores can be averaged over time in between: `working_scores` brings them to the working
-picture, a small one that the frame is cut into square cells for; `label_pixels` and `alpha_pixels` make them follow the
+picture, a small one that the frame is cut into square cells for; `label_pixels` and `matte_pixels` make them follow the
 colours there, and then fill the frame.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 
 from .config import RefineSettings
-from .full_size import full_alphas, full_labels
+from .full_size import full_labels, full_matte
 from .grid import Grid
 from .guided_filter import GuidedFilter, apply
 from .resize import resize, unit_range
@@ -75,18 +75,24 @@ def label_pixels(scores: torch.Tensor, frames: torch.Tensor, settings: RefineSet
 
 
 @torch.inference_mode()
-def alpha_pixels(scores: torch.Tensor, frames: torch.Tensor, settings: RefineSettings | None = None) -> torch.Tensor:
-    """Antialiased coverage of every pixel by each part, 0 to 255: (N, C - 1, H, W) uint8. The rest as `label_pixels`.
+def matte_pixels(
+    scores: torch.Tensor, frames: torch.Tensor, settings: RefineSettings | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The labels of `label_pixels`, and from the same scores how much of each pixel the object covers, 0 to 255.
 
-    The sum over the parts is the object's matte, 255 at most but for rounding. `label_pixels` has a part where it is
-    above 127.
+    Arguments and errors as for `label_pixels`.
+
+    Returns:
+        Labels and matte, (N, H, W) uint8 each. But for rounding, a pixel has a part where the matte is above 127.
     """
     height, width = frames.shape[1:3]
     if scores.shape[1] == 0:
-        return torch.zeros(len(frames), 0, height, width, dtype=torch.uint8, device=frames.device)
+        nothing = torch.zeros(len(frames), height, width, dtype=torch.uint8, device=frames.device)
+        return nothing, nothing.clone()
     functions, guide, frames, cell = _refined(scores, frames, settings or RefineSettings())
-    alphas = [full_alphas(*one, cell) for one in zip(functions, guide, frames, strict=True)]
-    return torch.stack(alphas)[:, :, :height, :width]
+    each = list(zip(functions, guide, frames, strict=True))
+    labels, mattes = (torch.stack([full(*one, cell) for one in each]) for full in (full_labels, full_matte))
+    return labels[:, :height, :width], mattes[:, :height, :width]
 
 
 def _refined(

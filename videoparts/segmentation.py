@@ -13,10 +13,11 @@ from .clock import StageClock
 from .config import RefineSettings
 from .devices import on_all_cores
 from .features import Extractor, Features
-from .frames import FrameBatch
+from .frames import FrameBatch, Pixels
 from .masks import PartMasks
+from .mattes import agreeing_matte
 from .parts import PartModel
-from .refine import label_pixels, working_scores
+from .refine import label_pixels, matte_pixels, working_scores
 from .sources.base import Source
 from .specks import without_specks
 from .stream import prefetch
@@ -29,6 +30,7 @@ def segment(
     parts: PartModel,
     settings: RefineSettings | None = None,
     *,
+    matte: bool = False,
     cache: FeatureCache | None = None,
     clock: StageClock | None = None,
 ) -> Iterator[PartMasks]:
@@ -41,6 +43,7 @@ def segment(
             is, pixel by pixel, what it would be with them.
         settings: how patch scores become pixels, and how many frames are averaged. With a window, the labels of a frame
             depend on that many frames around it: see `windowed`.
+        matte: also give `PartMasks.matte`, of the object with those parts that are hidden.
         cache: features that pass 1 has already made.
         clock: counts the time of each stage.
 
@@ -49,7 +52,7 @@ def segment(
         SourceError: the source cannot be decoded.
     """
     parts.require(extractor.identity)
-    return _segment(source, extractor, parts, settings or RefineSettings(), cache, clock)
+    return _segment(source, extractor, parts, settings or RefineSettings(), matte, cache, clock)
 
 
 def _segment(
@@ -57,6 +60,7 @@ def _segment(
     extractor: Extractor,
     parts: PartModel,
     settings: RefineSettings,
+    matte: bool,
     cache: FeatureCache | None,
     clock: StageClock | None,
 ) -> Iterator[PartMasks]:
@@ -78,9 +82,14 @@ def _segment(
         batch, scores = scored
         with clock.stage("refine"):
             frames = torch.from_numpy(batch.pixels).to(extractor.device)
-            labels = label_pixels(scores, frames, settings).cpu().numpy()
-            labels = np.stack([without_specks(one, settings.specks) for one in labels])
-            return PartMasks(batch, numbers[labels] if hidden else labels)
+            if not matte:
+                labels = _without_specks(label_pixels(scores, frames, settings), settings)
+                return PartMasks(batch, numbers[labels] if hidden else labels)
+            first, covered = matte_pixels(scores, frames, settings)
+            labels = _without_specks(first, settings)
+            each = zip(covered.cpu().numpy(), labels, first.cpu().numpy(), strict=True)
+            mattes = np.stack([agreeing_matte(*one) for one in each])
+            return PartMasks(batch, numbers[labels] if hidden else labels, mattes)
 
     # Between the two, frames must come in order; what is before and after works on several at a time.
     with ExitStack() as stack:
@@ -88,6 +97,11 @@ def _segment(
         scored = stack.enter_context(closing(on_all_cores(score, batches, extractor.device)))
         steady = stack.enter_context(closing(windowed(scored, settings.window, clock)))
         yield from stack.enter_context(closing(on_all_cores(label, steady, extractor.device)))
+
+
+def _without_specks(labels: torch.Tensor, settings: RefineSettings) -> Pixels:
+    """Labels (N, H, W) of any device."""
+    return np.stack([without_specks(one, settings.specks) for one in labels.cpu().numpy()])
 
 
 def _features(

@@ -1,0 +1,115 @@
+"""Antialiased mattes of parts: the object's matte, made to agree with the final labels, and shared out to the parts.
+
+What is of which part is decided by the labels; how much of a pixel the object covers, at its outline, by its matte.
+Between two parts there is no outline to see: they pass into each other within two pixels, and the matte of both
+together is that of the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from .frames import Pixels
+
+_REACH = 1 / 60  # of the frame's short side: farther from the outline a pixel is covered whole, or not at all
+_MENDED = 2  # pixels around one whose label was changed after the matte was made, in which the matte is made anew
+_PASSAGE = cv2.getGaussianKernel(5, 1.0)[:, 0]  # how parts pass into each other: weights of the pixels around
+
+
+def agreeing_matte(matte: Pixels, labels: Pixels, before: Pixels) -> Pixels:
+    """The object's matte, without what the labels do not have, and with what they have.
+
+    Labels know of specks and holes that are dropped and filled, scores do not. And what scores are unsure of far
+    inside the object, or far outside, is no edge.
+
+    Args:
+        matte: (H, W) uint8, of `matte_pixels`.
+        labels: (H, W) uint8, final.
+        before: (H, W) uint8, the labels that came with the matte.
+
+    Returns:
+        (H, W) uint8.
+    """
+    reach = max(2, round(min(labels.shape) * _REACH))
+    inside = (labels > 0).view(np.uint8)
+    hard = inside * np.uint8(255)
+    near_inside, near_outside = _grown(inside, reach), _grown(1 - inside, reach)
+    matte = np.where(near_inside & near_outside, matte, hard)
+    changed = (labels > 0) != (before > 0)
+    if changed.any():
+        edge = _grown(inside, 1) & _grown(1 - inside, 1)
+        about = _grown(changed.view(np.uint8), _MENDED).view(bool)
+        matte[about & ((edge == 0) | ((matte > 127) != (inside > 0)))] = 0
+        matte = np.where(about & (matte == 0), hard, matte)
+    return np.asarray(matte, dtype=np.uint8)
+
+
+def part_mattes(matte: Pixels, labels: Pixels, numbers: Sequence[int]) -> Pixels:
+    """Share the object's matte out to its parts.
+
+    Args:
+        matte: (H, W) uint8, of `agreeing_matte`.
+        labels: (H, W) uint8; they may hold other parts than those asked for.
+        numbers: labels of the parts that are wanted.
+
+    Returns:
+        (K, H, W) uint8. Over all parts that there are, they add up to the matte, exactly.
+    """
+    planes = np.zeros((len(numbers), *labels.shape), np.uint8)
+    left, top, width, height = cv2.boundingRect(cv2.max(matte, labels))
+    if not width or not labels.any():
+        return planes
+    box = np.s_[top : top + height, left : left + width]
+    whole, near = np.ascontiguousarray(matte[box]), _nearest(np.ascontiguousarray(labels[box]))
+    for plane, number in zip(planes, numbers, strict=True):
+        np.copyto(plane[box], whole, where=near == number)
+    seam = np.flatnonzero((cv2.dilate(near, _square(2)) != cv2.erode(near, _square(2))) & (whole > 0))
+    if len(seam):
+        place = {number: k for k, number in enumerate(numbers)}
+        for number, amount in _passages(whole, near, seam):
+            if number in place:
+                planes[place[number]][box].flat[seam] = amount
+    return planes
+
+
+def _passages(whole: Pixels, near: Pixels, seam: npt.NDArray[np.intp]) -> list[tuple[int, Pixels]]:
+    """How much of the pixels ``seam`` (n,) each part covers, by number: they add up to ``whole`` there."""
+    numbers = np.flatnonzero(np.bincount(near.ravel()))
+    row = np.zeros(256, np.intp)
+    row[numbers] = np.arange(len(numbers))
+    padded = row[cv2.copyMakeBorder(near, 2, 2, 2, 2, cv2.BORDER_REPLICATE)]
+    y, x = np.divmod(seam, near.shape[1])
+    share, each = np.zeros((len(numbers), len(seam)), np.float32), np.arange(len(seam))
+    for dy, down in enumerate(_PASSAGE):
+        for dx, right in enumerate(_PASSAGE):
+            share[padded[y + dy, x + dx], each] += np.float32(down * right)
+    # Differences of rounded running sums: so the parts add up to the whole, to the last bit.
+    running = np.rint(np.cumsum(share, axis=0) * whole.flat[seam])
+    running[-1] = whole.flat[seam]
+    amounts = np.diff(running, axis=0, prepend=0).astype(np.uint8)
+    return list(zip(numbers.tolist(), amounts, strict=True))
+
+
+def _nearest(labels: Pixels) -> Pixels:
+    """Labels (H, W), continued into the background: each pixel has that of the nearest part."""
+    if labels.all():
+        return labels
+    background = (labels == 0).view(np.uint8)
+    _, index = cv2.distanceTransformWithLabels(background, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
+    inside = background == 0
+    number = np.zeros(int(index.max()) + 1, np.uint8)
+    number[index[inside]] = labels[inside]
+    return np.asarray(number[index], dtype=np.uint8)
+
+
+def _grown(marks: Pixels, by: int) -> Pixels:
+    """Marks (H, W) of 0 and 1, with the pixels up to ``by`` beside them."""
+    return np.asarray(cv2.dilate(marks, _square(by)), dtype=np.uint8)
+
+
+def _square(reach: int) -> Pixels:
+    return np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
