@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from .frames import FrameBatch, Pixels
 
@@ -37,6 +38,8 @@ class PartMasks:
     # (N, K, H, W) uint8: how much of each pixel a part covers, for the K parts that are shown, in the order of their
     # numbers; together at most 255.
     mattes: Pixels | None = None
+    # (N, h, w, L + 1) float16: how likely each patch is background, and each part of the part model's finest cut.
+    chances: npt.NDArray[np.float16] | None = None
 
     def __post_init__(self) -> None:
         n, size = len(self.frames), self.frames.size

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from .cache import FeatureCache
@@ -14,6 +17,7 @@ from .config import RefineSettings
 from .devices import on_all_cores
 from .features import Extractor, Features
 from .frames import FrameBatch, Pixels
+from .grid import Grid
 from .masks import PartMasks
 from .mattes import agreeing_matte
 from .parts import PartModel
@@ -23,6 +27,8 @@ from .specks import without_specks
 from .stream import prefetch
 from .window import windowed
 
+T = TypeVar("T")
+
 
 def segment(
     source: Source,
@@ -31,6 +37,7 @@ def segment(
     settings: RefineSettings | None = None,
     *,
     matte: bool = False,
+    chances: bool = False,
     cache: FeatureCache | None = None,
     clock: StageClock | None = None,
 ) -> Iterator[PartMasks]:
@@ -44,6 +51,7 @@ def segment(
         settings: how patch scores become pixels, and how many frames are averaged. With a window, the labels of a frame
             depend on that many frames around it: see `windowed`.
         matte: also give `PartMasks.matte`, of the object with those parts that are hidden.
+        chances: also give `PartMasks.chances`, from which `segment_again` labels finer parts without a ViT.
         cache: features that pass 1 has already made.
         clock: counts the time of each stage.
 
@@ -52,7 +60,7 @@ def segment(
         SourceError: the source cannot be decoded.
     """
     parts.require(extractor.identity)
-    return _segment(source, extractor, parts, settings or RefineSettings(), matte, cache, clock)
+    return _segment(source, extractor, parts, settings or RefineSettings(), matte, chances, cache, clock)
 
 
 def _segment(
@@ -61,13 +69,14 @@ def _segment(
     parts: PartModel,
     settings: RefineSettings,
     matte: bool,
+    chances: bool,
     cache: FeatureCache | None,
     clock: StageClock | None,
 ) -> Iterator[PartMasks]:
     clock = clock or StageClock()
-    hidden = parts.hidden
-    numbers = np.array([0 if k in hidden else k for k in range(len(parts) + 1)], dtype=np.uint8)
-    parts = parts.select(include=range(1, len(parts) + 1))
+    finest = parts.at(parts.tree.most)
+    parts, numbers = _all_shown(parts)
+    kept: dict[int, npt.NDArray[np.float16]] = {}  # of the frames between the two steps, by index
 
     @torch.inference_mode()
     def score(batch: FrameBatch) -> tuple[FrameBatch, torch.Tensor]:
@@ -75,28 +84,86 @@ def _segment(
         with clock.stage("vit"):
             features = _features(batch, frames, extractor, cache, source)
         with clock.stage("refine"):
+            if chances:
+                each = finest.probabilities(features).permute(0, 2, 3, 1).half().cpu().numpy()
+                kept.update(zip(batch.index.tolist(), each, strict=True))
             return batch, working_scores(parts.probabilities(features), features.grid, batch.size)
+
+    with closing(prefetch(clock.timed("decode", source.batches(extractor.batch_size)))) as batches:
+        for masks in _labelled(batches, score, numbers, extractor.device, settings, matte, clock):
+            given = [kept.pop(index) for index in masks.frames.index.tolist()] if chances else None
+            yield masks if given is None else replace(masks, chances=np.stack(given))
+
+
+def segment_again(
+    frames: Iterable[tuple[FrameBatch, npt.NDArray[np.float16]]],
+    grid: Grid,
+    parts: PartModel,
+    settings: RefineSettings | None = None,
+    *,
+    clock: StageClock | None = None,
+) -> Iterator[PartMasks]:
+    """Label frames from chances that `segment` has given, at any cut of the same part model. No ViT is needed.
+
+    Args:
+        frames: in order, with their chances (N, h, w, L + 1).
+        grid: where the patches lie.
+        parts: which cut; otherwise the model that made the chances.
+        settings: as for `segment`.
+        clock: counts the time of each stage.
+    """
+    parts, numbers = _all_shown(parts)
+    within = torch.tensor([0, *parts.tree.coarser(parts.tree.most, len(parts))])
+
+    @torch.inference_mode()
+    def score(given: tuple[FrameBatch, npt.NDArray[np.float16]]) -> tuple[FrameBatch, torch.Tensor]:
+        batch, chances = given
+        finest = torch.from_numpy(chances).float()
+        probabilities = torch.zeros(*finest.shape[:3], len(parts) + 1).index_add_(3, within, finest)
+        return batch, working_scores(probabilities.permute(0, 3, 1, 2).contiguous(), grid, batch.size)
+
+    yield from _labelled(
+        frames, score, numbers, torch.device("cpu"), settings or RefineSettings(), False, clock or StageClock()
+    )
+
+
+def _all_shown(parts: PartModel) -> tuple[PartModel, Pixels | None]:
+    """The model with its hidden parts, and the numbers that its labels get in the end; None: they keep theirs."""
+    hidden = parts.hidden
+    numbers = np.array([0 if k in hidden else k for k in range(len(parts) + 1)], dtype=np.uint8)
+    return parts.select(include=range(1, len(parts) + 1)), numbers if hidden else None
+
+
+def _labelled(
+    items: Iterable[T],
+    score: Callable[[T], tuple[FrameBatch, torch.Tensor]],
+    numbers: Pixels | None,
+    device: torch.device,
+    settings: RefineSettings,
+    matte: bool,
+    clock: StageClock,
+) -> Iterator[PartMasks]:
+    """From what scores are made of to labels. Averaging over frames needs them in order; what is before and after
+    works on several at a time."""
 
     @torch.inference_mode()
     def label(scored: tuple[FrameBatch, torch.Tensor]) -> PartMasks:
         batch, scores = scored
         with clock.stage("refine"):
-            frames = torch.from_numpy(batch.pixels).to(extractor.device)
+            frames = torch.from_numpy(batch.pixels).to(device)
             if not matte:
                 labels = _without_specks(label_pixels(scores, frames, settings), settings)
-                return PartMasks(batch, numbers[labels] if hidden else labels)
+                return PartMasks(batch, labels if numbers is None else numbers[labels])
             first, covered = matte_pixels(scores, frames, settings)
             labels = _without_specks(first, settings)
             each = zip(covered.cpu().numpy(), labels, first.cpu().numpy(), strict=True)
             mattes = np.stack([agreeing_matte(*one) for one in each])
-            return PartMasks(batch, numbers[labels] if hidden else labels, mattes)
+            return PartMasks(batch, labels if numbers is None else numbers[labels], mattes)
 
-    # Between the two, frames must come in order; what is before and after works on several at a time.
     with ExitStack() as stack:
-        batches = stack.enter_context(closing(prefetch(clock.timed("decode", source.batches(extractor.batch_size)))))
-        scored = stack.enter_context(closing(on_all_cores(score, batches, extractor.device)))
+        scored = stack.enter_context(closing(on_all_cores(score, items, device)))
         steady = stack.enter_context(closing(windowed(scored, settings.window, clock)))
-        yield from stack.enter_context(closing(on_all_cores(label, steady, extractor.device)))
+        yield from stack.enter_context(closing(on_all_cores(label, steady, device)))
 
 
 def _without_specks(labels: torch.Tensor, settings: RefineSettings) -> Pixels:

@@ -1,0 +1,331 @@
+"""Edits of masks that are there already: what each part is called, looks like, and consists of.
+
+Edits are applied one after the other, from the parts that a run has found. A part keeps its number whatever happens to
+others: a merge keeps the first number, a split keeps its own for the first piece and takes free ones for the rest, and
+nothing but `Reorder` gives new numbers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Union
+
+import numpy as np
+
+from .atomic import atomic_file
+from .errors import SettingsError
+from .frames import Pixels
+from .masks import Part
+from .palette import MAX_PARTS, part_colour
+
+FILE = "edits.json"
+_FORMAT = "videoparts.edits/1"
+_LARGEST_WINDOW = 31
+
+Coarser = Callable[[int, int], Sequence[int]]
+"""`PartTree.coarser` of the part model."""
+
+
+@dataclass(frozen=True)
+class Rename:
+    """Give a part another name."""
+
+    do: ClassVar = "rename"
+    part: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Make one part of several. It has the number and the colour of the first, and its name unless one is given."""
+
+    do: ClassVar = "merge"
+    parts: tuple[int, ...]
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Give parts to the background."""
+
+    do: ClassVar = "drop"
+    parts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Recolor:
+    """Give a part another colour, ``#rrggbb``."""
+
+    do: ClassVar = "recolor"
+    part: int
+    colour: str
+
+
+@dataclass(frozen=True)
+class Reorder:
+    """Number the parts anew: these from 1 on, the others after them in the order that they have."""
+
+    do: ClassVar = "reorder"
+    parts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Smooth:
+    """Average so many frames around each, an odd number, along the optical flow; 0 takes an earlier one back."""
+
+    do: ClassVar = "smooth"
+    window: int
+
+
+@dataclass(frozen=True)
+class Split:
+    """Divide a part into the parts that the part model's tree divides it into."""
+
+    do: ClassVar = "split"
+    part: int
+    into: int
+
+
+Edit = Union[Rename, Merge, Drop, Recolor, Reorder, Smooth, Split]  # noqa: UP007 - Python 3.10 calls it
+_KINDS: Mapping[str, type[Any]] = {kind.do: kind for kind in (Rename, Merge, Drop, Recolor, Reorder, Smooth, Split)}
+
+
+@dataclass(frozen=True)
+class Edition:
+    """What the labels of a run mean after some edits."""
+
+    parts: tuple[Part, ...]  # that are shown, by number
+    levels: tuple[int, ...]  # of the tree: the run's own, then each finer one that a split has led to
+    numbers: tuple[int, ...]  # (levels[-1] + 1,): the part that a label of the finest level belongs to; 0: none
+    window: int = 0  # frames that are averaged; 0: none
+
+    @classmethod
+    def of(cls, parts: Sequence[Part], hidden: frozenset[int] = frozenset(), level: int | None = None) -> Edition:
+        """What a run has found, before any edit.
+
+        Args:
+            parts: all of them, hidden ones too.
+            hidden: their numbers.
+            level: of the tree, whose labels the run has written; None: there are as many parts.
+        """
+        shown = tuple(part for part in parts if part.number not in hidden)
+        numbers = tuple(0 if k in hidden else k for k in range((level or len(parts)) + 1))
+        return cls(shown, (level or len(parts),), numbers)
+
+    def after(self, edits: Sequence[Edit], coarser: Coarser) -> Edition:
+        """What they mean after some more edits.
+
+        Raises:
+            SettingsError: one of them cannot be done; it is named with its reason.
+        """
+        edition = self
+        for edit in edits:
+            edition = edition._after(edit, coarser)
+        return edition
+
+    def number_of(self, name: str) -> int:
+        """The number of a part, of its name or its number in digits.
+
+        Raises:
+            SettingsError: there is no such part.
+        """
+        for part in self.parts:
+            if name == part.name or (name.isdecimal() and int(name) == part.number):
+                return part.number
+        raise SettingsError(f"there is no part {name}; there are {self._listed()}")
+
+    def labels(self, labels: Pixels) -> Pixels:
+        """The parts' numbers for labels of the finest level, of any shape."""
+        return np.array(self.numbers, dtype=np.uint8)[labels]
+
+    def _after(self, edit: Edit, coarser: Coarser) -> Edition:
+        if isinstance(edit, Rename):
+            return self._with(replace(self._part(edit.part, edit), name=edit.name), edit)
+        if isinstance(edit, Recolor):
+            return self._with(replace(self._part(edit.part, edit), colour=read_colour(edit.colour)), edit)
+        if isinstance(edit, Merge):
+            return self._merged(edit)
+        if isinstance(edit, Drop):
+            gone = {self._part(number, edit).number for number in edit.parts}
+            left = tuple(part for part in self.parts if part.number not in gone)
+            if not left:
+                raise SettingsError(f"{told(edit)}: leaves no part")
+            return replace(self, parts=left, numbers=tuple(0 if k in gone else k for k in self.numbers))
+        if isinstance(edit, Reorder):
+            first = [self._part(number, edit) for number in _once(edit.parts, edit)]
+            ordered = [*first, *(part for part in self.parts if part not in first)]
+            return self._renumbered({part.number: k for k, part in enumerate(ordered, start=1)})
+        if isinstance(edit, Smooth):
+            if not (edit.window == 0 or (edit.window % 2 == 1 and edit.window <= _LARGEST_WINDOW)):
+                raise SettingsError(f"{told(edit)}: give an odd number of frames up to {_LARGEST_WINDOW}, or 0")
+            return replace(self, window=edit.window)
+        return self._divided(edit, coarser)
+
+    def _merged(self, edit: Merge) -> Edition:
+        members = [self._part(number, edit) for number in _once(edit.parts, edit)]
+        if len(members) < 2:
+            raise SettingsError(f"{told(edit)}: name two parts or more")
+        first, others = members[0], {part.number for part in members[1:]}
+        kept = tuple(part for part in self.parts if part.number not in others)
+        numbers = tuple(first.number if k in others else k for k in self.numbers)
+        return replace(self, parts=kept, numbers=numbers)._with(replace(first, name=edit.name or first.name), edit)
+
+    def _divided(self, edit: Split, coarser: Coarser) -> Edition:
+        part, finest = self._part(edit.part, edit), self.levels[-1]
+        if edit.into < 2:
+            raise SettingsError(f"{told(edit)}: divide it into 2 parts or more")
+        level, within = finest, tuple(range(1, finest + 1))
+        while sum(self.numbers[k] == part.number for k in within) < edit.into:
+            level += 1
+            try:
+                within = tuple(coarser(level, finest))
+            except SettingsError:
+                most = sum(self.numbers[k] == part.number for k in within)
+                raise SettingsError(
+                    f"{told(edit)}: the part model tells {most} parts of it at most"
+                    + ("; it cannot be divided" if most < 2 else f"; divide it into {most} or fewer")
+                ) from None
+        numbers = [0, *(self.numbers[k] for k in within)]
+        pieces = [label for label, number in enumerate(numbers) if number == part.number]
+        if len(pieces) > edit.into:  # it was merged from more: nothing says which of them belong together
+            raise SettingsError(f"{told(edit)}: it is made of {len(pieces)} parts; divide it into {len(pieces)}")
+        taken = {one.number for one in self.parts}
+        free = [number for number in range(1, 256) if number not in taken][: edit.into - 1]
+        names = {one.name for one in self.parts}
+        parts = list(self.parts)
+        for label, number in zip(pieces[1:], free, strict=True):
+            numbers[label] = number
+            name = _free_name(f"{part.name}-{number}", names)
+            names.add(name)
+            parts.append(Part(number, name, part_colour((number - 1) % MAX_PARTS + 1)))
+        parts.sort(key=lambda one: one.number)
+        levels = self.levels if level == finest else (*self.levels, level)
+        return replace(self, parts=tuple(parts), levels=levels, numbers=tuple(numbers))
+
+    def _renumbered(self, new: Mapping[int, int]) -> Edition:
+        parts = sorted((replace(part, number=new[part.number]) for part in self.parts), key=lambda one: one.number)
+        return replace(self, parts=tuple(parts), numbers=tuple(new.get(k, 0) for k in self.numbers))
+
+    def _with(self, changed: Part, edit: Edit) -> Edition:
+        """With another look of the part of that number."""
+        if any(part.name == changed.name for part in self.parts if part.number != changed.number):
+            raise SettingsError(f"{told(edit)}: another part is called {changed.name}; choose another name")
+        return replace(self, parts=tuple(changed if p.number == changed.number else p for p in self.parts))
+
+    def _part(self, number: int, edit: Edit) -> Part:
+        for part in self.parts:
+            if part.number == number:
+                return part
+        raise SettingsError(f"{told(edit)}: there is no part {number}; there are {self._listed()}")
+
+    def _listed(self) -> str:
+        return ", ".join(f"{p.number}" if p.name == f"part{p.number}" else f"{p.number} ({p.name})" for p in self.parts)
+
+
+def told(edit: Edit) -> str:
+    """An edit in words, as in ``merge 2,5=body``."""
+    if isinstance(edit, Rename):
+        return f"rename {edit.part}={edit.name}"
+    if isinstance(edit, Recolor):
+        return f"recolor {edit.part}={edit.colour}"
+    if isinstance(edit, Smooth):
+        return f"smooth {edit.window}"
+    if isinstance(edit, Split):
+        return f"split {edit.part} into {edit.into}"
+    numbers = ",".join(map(str, edit.parts))
+    return f"{edit.do} {numbers}" + (f"={edit.name}" if isinstance(edit, Merge) and edit.name else "")
+
+
+def save_edits(path: Path, edits: Sequence[Edit], part_model: str | None = None) -> None:
+    """Write edits as JSON, one a line.
+
+    Args:
+        path: of the file.
+        edits: in the order in which they are applied.
+        part_model: fingerprint of the part model whose parts they are about.
+    """
+    lines = [json.dumps({"do": edit.do, **asdict(edit)}, ensure_ascii=False) for edit in edits]
+    head = f'{{"format": {json.dumps(_FORMAT)}, "part_model": {json.dumps(part_model)}, "edits": ['
+    with atomic_file(path) as temporary:
+        temporary.write_text(head + "".join(f"\n {line}," for line in lines).rstrip(",") + "\n]}\n", encoding="utf-8")
+
+
+def load_edits(path: Path) -> tuple[list[Edit], str | None]:
+    """Read what `save_edits` or the viewer's page wrote: the edits, and the part model's fingerprint where it is told.
+
+    Raises:
+        SettingsError: there is no such file, or it holds something else; the first wrong edit is named.
+    """
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: there is no such file; give one that the page or videoparts edit saved") from None
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path}: cannot be read as JSON ({error}); save it again") from None
+    if not isinstance(about, dict) or about.get("format") != _FORMAT or not isinstance(about.get("edits"), list):
+        raise SettingsError(f"{path}: this is no file of edits ({_FORMAT}); save it again from the page")
+    try:
+        return [edit_of(one) for one in about["edits"]], about.get("part_model")
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from None
+
+
+def edit_of(given: object) -> Edit:
+    """One edit from what JSON gave.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    fields = dict(given) if isinstance(given, dict) else {}
+    kind = _KINDS.get(str(fields.pop("do", None)))
+    try:
+        if kind is None:
+            raise TypeError(f"do is one of {', '.join(_KINDS)}")
+        edit: Edit = kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()})
+        for name, value in asdict(edit).items():
+            _check(name, value)
+    except TypeError as error:
+        raise SettingsError(f"no edit: {json.dumps(given, ensure_ascii=False)} ({error})") from None
+    return edit
+
+
+def _check(name: str, value: object) -> None:
+    if name == "parts":
+        fine = isinstance(value, tuple) and bool(value) and all(type(k) is int for k in value)
+    elif name == "name":
+        fine = value is None or (isinstance(value, str) and value.strip() == value != "" and value.isprintable())
+    elif name == "colour":
+        fine = isinstance(value, str)
+        read_colour(str(value))
+    else:
+        fine = type(value) is int
+    if not fine:
+        raise TypeError(f"{name} cannot be {json.dumps(value)}")
+
+
+def read_colour(text: str) -> tuple[int, int, int]:
+    """Red, green and blue of ``#3fa7d6``.
+
+    Raises:
+        SettingsError: it is no such colour.
+    """
+    digits = text.removeprefix("#")
+    if len(digits) != 6 or any(one not in "0123456789abcdefABCDEF" for one in digits):
+        raise SettingsError(f"{text!r} is no colour; write it as #3fa7d6")
+    red, green, blue = bytes.fromhex(digits)
+    return red, green, blue
+
+
+def _once(numbers: Sequence[int], edit: Edit) -> Sequence[int]:
+    if len(set(numbers)) < len(numbers):
+        raise SettingsError(f"{told(edit)}: a part is named twice")
+    return numbers
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "'"
+    return name
