@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,10 +10,16 @@ import pytest
 
 from videoparts.errors import OutputError
 from videoparts.frames import FrameBatch
+from videoparts.joints import Joint
 from videoparts.mask_store import MaskStore, save_arrays
 from videoparts.masks import PartMasks
 
 FRAMES = 150
+
+
+def joint(k: int) -> Joint:
+    counts = np.arange(12 * (k % 3), dtype=np.int32)
+    return Joint(k % 5 == 0, counts.reshape(-1, 3) + k, counts.reshape(-1, 4) + k)
 
 
 def masks(batch: int = 3, first: int = 0) -> Iterator[PartMasks]:
@@ -30,7 +37,7 @@ def write(folder: Path, batch: int = 3, first: int = 0) -> None:
     store = MaskStore(folder)
     assert store.frames == first
     for some in masks(batch, first):
-        store.write(some)
+        store.write(some, [joint(k) for k in some.frames.index.tolist()])
     store.close()
     assert store.frames == FRAMES
 
@@ -51,6 +58,11 @@ def test_what_was_written_comes_back(tmp_path: Path) -> None:
             assert np.array_equal(one.labels, labels)
             assert np.array_equal(one.matte, matte)
             assert (one.index, one.pts) == (index, pts)
+            wanted_joint = joint(one.index)
+            assert one.joint.cut == wanted_joint.cut
+            assert np.array_equal(one.joint.pairs, wanted_joint.pairs)
+            assert np.array_equal(one.joint.triples, wanted_joint.triples)
+            assert one.chances is None
 
 
 def test_a_run_that_goes_on_ends_with_the_same_files(tmp_path: Path) -> None:
@@ -80,9 +92,23 @@ def test_large_frames_make_small_pieces(tmp_path: Path) -> None:
     pixels = np.broadcast_to(np.uint8(0), (*size, 3))
     for k in range(3):
         frames = FrameBatch(pixels, np.array([k]), np.array([k]), Fraction(1, 25))
-        store.write(PartMasks(frames, labels, labels))
+        store.write(PartMasks(frames, labels, labels), [joint(0)])
     assert sorted(files(tmp_path)) == ["masks-0000000.npz", "masks-0000002.npz"][:1]
     assert store.frames == 2
+
+
+def test_chances_come_back_but_for_rounding(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    chances = random.dirichlet(np.full(6, 0.2), (FRAMES, 3, 4)).astype(np.float16)
+    store = MaskStore(tmp_path)
+    for k, some in enumerate(masks(1)):
+        store.write(replace(some, chances=chances[k : k + 1]), [joint(k)])
+    store.close()
+    assert all(one.chances is None for one in store.read())
+    for one, wanted in zip(store.read(chances=True), chances, strict=True):
+        assert one.chances is not None
+        assert np.abs(one.chances.astype(float) - wanted).max() < 0.01
+        assert one.chances.sum(-1).astype(float) == pytest.approx(1, abs=2e-3)
 
 
 def test_a_broken_piece_is_told(tmp_path: Path) -> None:

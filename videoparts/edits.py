@@ -103,17 +103,20 @@ class Edition:
     window: int = 0  # frames that are averaged; 0: none
 
     @classmethod
-    def of(cls, parts: Sequence[Part], hidden: frozenset[int] = frozenset(), level: int | None = None) -> Edition:
+    def of(
+        cls, parts: Sequence[Part], hidden: frozenset[int] = frozenset(), within: Sequence[int] | None = None
+    ) -> Edition:
         """What a run has found, before any edit.
 
         Args:
             parts: all of them, hidden ones too.
             hidden: their numbers.
-            level: of the tree, whose labels the run has written; None: there are as many parts.
+            within: for each label that the run has written, from 1 on, the part that it belongs to, where the run has
+                written finer parts than those; None: they are the parts.
         """
         shown = tuple(part for part in parts if part.number not in hidden)
-        numbers = tuple(0 if k in hidden else k for k in range((level or len(parts)) + 1))
-        return cls(shown, (level or len(parts),), numbers)
+        within = range(1, len(parts) + 1) if within is None else within
+        return cls(shown, (len(within),), (0, *(0 if k in hidden else k for k in within)))
 
     def after(self, edits: Sequence[Edit], coarser: Coarser) -> Edition:
         """What they mean after some more edits.

@@ -2,13 +2,14 @@
 
 A store is a folder of pieces, ``masks-<first frame>.npz``, of some frames each. A piece appears when it is complete,
 and what does not depend on chance is the same in every piece: a run that goes on after the last of them ends with the
-same files as one that was never stopped. Labels are kept with all parts, hidden ones too, and as they were found.
+same files as one that was never stopped. Labels are kept with all parts, hidden ones too, and as they were found. Chances,
+from which parts may be divided later, take some 20 kB a frame, a hundredth of the features that they come from.
 """
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,14 @@ import numpy.typing as npt
 from .atomic import atomic_file
 from .errors import OutputError
 from .frames import Pixels
+from .joints import Joint
 from .masks import PartMasks
 
 _PIECE = 64  # frames, and
 _LARGEST = 64 << 20  # bytes of labels and mattes that a piece holds at most
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # of every member: the same arrays give the same bytes
+_STEPS = 255  # of a chance
+_COUNTS = ("pairs_each", "pairs", "triples_each", "triples")
 _LEVEL = 1  # of zlib: labels are flat, more effort gains little
 
 
@@ -35,6 +39,8 @@ class KeptFrame:
     pts: int
     labels: Pixels  # (H, W) uint8
     matte: Pixels  # (H, W) uint8: how much of each pixel the object covers
+    joint: Joint  # with the frames before it
+    chances: npt.NDArray[np.float16] | None = None  # (h, w, L + 1), see `PartMasks.chances`
 
 
 class MaskStore:
@@ -58,12 +64,13 @@ class MaskStore:
                 break
             self.frames = first + len(_read(path, ("index",))["index"])
 
-    def write(self, masks: PartMasks) -> None:
-        """Take the masks of the next frames; they have `PartMasks.matte`."""
+    def write(self, masks: PartMasks, joints: Sequence[Joint]) -> None:
+        """Take the masks of the next frames, which have `PartMasks.matte`, with their joints."""
         assert masks.matte is not None
-        for i, labels in enumerate(masks.labels):
-            frames = masks.frames
-            self._waiting.append(KeptFrame(int(frames.index[i]), int(frames.pts[i]), labels, masks.matte[i]))
+        frames, chances = masks.frames, masks.chances
+        for i, (labels, matte, joint) in enumerate(zip(masks.labels, masks.matte, joints, strict=True)):
+            more = None if chances is None else chances[i]
+            self._waiting.append(KeptFrame(int(frames.index[i]), int(frames.pts[i]), labels, matte, joint, more))
             most = max(1, min(_PIECE, _LARGEST // (2 * labels.size)))
             if len(self._waiting) >= most:
                 self.close()
@@ -78,21 +85,33 @@ class MaskStore:
         if not some:
             return
         labels, matte = np.stack([one.labels for one in some]), np.stack([one.matte for one in some])
-        save_arrays(
-            self.folder / f"{self._name}-{self.frames:07d}.npz",
-            {
-                "index": np.array([one.index for one in some]),
-                "pts": np.array([one.pts for one in some]),
-                "size": np.array(labels.shape[1:]),
-                **_runs("labels", labels),
-                **_runs("edge", matte ^ _hard(labels)),  # 0 but at the outline
-            },
-        )
+        arrays = {
+            "index": np.array([one.index for one in some]),
+            "pts": np.array([one.pts for one in some]),
+            "size": np.array(labels.shape[1:]),
+            **_runs("labels", labels),
+            **_runs("edge", matte ^ _hard(labels)),  # 0 but at the outline
+            "cut": np.array([one.joint.cut for one in some]),
+            "pairs_each": np.array([len(one.joint.pairs) for one in some]),
+            "pairs": np.concatenate([one.joint.pairs for one in some]),
+            "triples_each": np.array([len(one.joint.triples) for one in some]),
+            "triples": np.concatenate([one.joint.triples for one in some]),
+        }
+        chances = [one.chances for one in some if one.chances is not None]
+        if chances:
+            # Parts one after the other: each is 0 in most of the frame.
+            planes = np.stack(chances).transpose(0, 3, 1, 2).astype(np.float32)
+            arrays["chances"] = np.rint(planes * _STEPS).astype(np.uint8)
+        save_arrays(self.folder / f"{self._name}-{self.frames:07d}.npz", arrays)
         self.frames += len(some)
         self._waiting = []
 
-    def read(self, first: int = 0) -> Iterator[KeptFrame]:
+    def read(self, first: int = 0, *, chances: bool = False) -> Iterator[KeptFrame]:
         """The kept frames from the ``first`` on.
+
+        Args:
+            first: how many to leave out.
+            chances: whether they are wanted, where they were kept.
 
         Raises:
             OutputError: a piece cannot be read.
@@ -103,14 +122,10 @@ class MaskStore:
                 break
             arrays = _read(path, ("index", "pts"))
             at = start + len(arrays["index"])
-            if at <= first:
-                continue
-            arrays |= _read(path, ("size", *_names("labels"), *_names("edge")))
-            shape = (len(arrays["index"]), *arrays["size"].tolist())
-            labels, edge = (_from_runs(name, arrays, shape) for name in ("labels", "edge"))
-            matte = edge ^ _hard(labels)
-            for k in range(max(0, first - start), len(labels)):
-                yield KeptFrame(int(arrays["index"][k]), int(arrays["pts"][k]), labels[k], matte[k])
+            if at > first:
+                names = ("size", *_names("labels"), *_names("edge"), "cut", *_COUNTS)
+                arrays |= _read(path, names, ("chances",) if chances else ())
+                yield from _frames(arrays)[max(0, first - start) :]
 
     def _pieces(self) -> list[tuple[int, Path]]:
         """The pieces there are, by their first frame."""
@@ -134,10 +149,37 @@ def save_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
                 np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
 
 
-def _read(path: Path, names: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
+def _frames(arrays: Mapping[str, npt.NDArray[Any]]) -> list[KeptFrame]:
+    """The frames of a piece."""
+    count = len(arrays["index"])
+    shape = (count, *arrays["size"].tolist())
+    labels, edge = (_from_runs(name, arrays, shape) for name in ("labels", "edge"))
+    matte = edge ^ _hard(labels)
+    pairs, triples = (np.split(arrays[name], arrays[f"{name}_each"].cumsum()[:-1]) for name in ("pairs", "triples"))
+    steps = arrays.get("chances")
+    return [
+        KeptFrame(
+            int(arrays["index"][k]),
+            int(arrays["pts"][k]),
+            labels[k],
+            matte[k],
+            Joint(bool(arrays["cut"][k]), pairs[k], triples[k]),
+            None if steps is None else _chances(steps[k]),
+        )
+        for k in range(count)
+    ]
+
+
+def _chances(steps: npt.NDArray[np.uint8]) -> npt.NDArray[np.float16]:
+    """(L + 1, h, w) rounded chances to (h, w, L + 1) that add up to 1."""
+    chances = steps.transpose(1, 2, 0).astype(np.float32)
+    return np.asarray(chances / np.maximum(chances.sum(-1, keepdims=True), 1), dtype=np.float16)
+
+
+def _read(path: Path, names: Sequence[str], if_there: Sequence[str] = ()) -> dict[str, npt.NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in names}
+            return {name: arrays[name] for name in (*names, *(name for name in if_there if name in arrays))}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise OutputError(f"{path}: cannot be read ({error}); remove it and run the command again") from error
 

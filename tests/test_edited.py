@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+
+from videoparts.edited import edited, smoothed
+from videoparts.edits import Drop, Edition, Merge, Smooth
+from videoparts.frames import FrameBatch
+from videoparts.masks import Part, PartMasks
+from videoparts.mattes import agreeing_matte
+
+PARTS = tuple(Part(k, f"part{k}", (k, k, k)) for k in (1, 2, 3))
+
+
+def masks(n: int = 1, wrong: int | None = None) -> Iterator[PartMasks]:
+    """Three bars of different brightness, with a soft outline; in frame ``wrong`` the first two swap their labels."""
+    labels = np.zeros((1, 64, 96), np.uint8)
+    for k in (1, 2, 3):
+        labels[0, 10:54, 20 * k - 5 : 20 * k + 15] = k
+    pixels = np.array([30, 90, 150, 210], np.uint8)[labels][..., None].repeat(3, -1)
+    pixels += np.random.default_rng(0).integers(0, 20, pixels.shape, dtype=np.uint8)  # for the flow to hold on to
+    matte = np.where(labels > 0, 255, 0).astype(np.uint8)
+    matte[0, 9, 15:75] = 100
+    matte = agreeing_matte(matte[0], labels[0], labels[0])[None]
+    for k in range(n):
+        frames = FrameBatch(pixels, np.array([k]), np.array([k]), Fraction(1, 25))
+        yield PartMasks(frames, np.array([0, 2, 1, 3], np.uint8)[labels] if k == wrong else labels, matte)
+
+
+def after(*edits: Drop | Merge | Smooth) -> Edition:
+    return Edition.of(PARTS).after(edits, lambda fine, coarse: ())
+
+
+def test_a_merge_joins_mattes_without_a_seam() -> None:
+    (given,) = masks()
+    before, merged = edited(given, after(), mattes=True), edited(given, after(Merge((1, 2))), mattes=True)
+    assert before.mattes is not None
+    assert merged.mattes is not None
+    assert merged.mattes.shape == (1, 2, 64, 96)
+    assert np.array_equal(merged.mattes[0, 0], before.mattes[0, :2].sum(0))
+    assert np.array_equal(merged.labels, np.array([0, 1, 1, 3], np.uint8)[given.labels])
+    assert (merged.mattes[0, 0, 10:54, 17:53] == 255).all()
+
+
+def test_what_is_dropped_still_ends_where_it_ended() -> None:
+    (given,) = masks()
+    before, left = edited(given, after(), mattes=True), edited(given, after(Drop((2,))), mattes=True)
+    assert before.mattes is not None
+    assert left.mattes is not None
+    assert np.array_equal(left.mattes[0], before.mattes[0, [0, 2]])
+    assert np.array_equal(left.labels, np.array([0, 1, 0, 3], np.uint8)[given.labels])
+
+
+def test_smoothing_mends_a_frame_that_is_unlike_those_around() -> None:
+    edition = after(Smooth(5))
+    shown = [edited(one, edition, mattes=True) for one in masks(7, wrong=3)]
+    (wanted,) = (edited(one, edition, mattes=True) for one in masks())
+    assert not np.array_equal(shown[3].labels, wanted.labels)
+    smooth = list(smoothed(shown, edition))
+    assert len(smooth) == 7
+    for one in smooth:
+        assert one.mattes is not None
+        assert (one.labels != wanted.labels).mean() < 0.01
+        assert one.mattes.sum(1, dtype=np.int64).max() <= 255
+
+
+def test_without_a_window_nothing_is_smoothed() -> None:
+    shown = [edited(one, after(), mattes=True) for one in masks(2, wrong=1)]
+    assert list(smoothed(shown, after())) == shown

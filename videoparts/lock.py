@@ -1,0 +1,39 @@
+"""One run at a time in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .atomic import output_errors
+from .errors import OutputError
+
+
+@contextmanager
+def only_run_in(folder: Path) -> Iterator[None]:
+    """Hold a folder while writing into it. What a killed run held is free again.
+
+    Args:
+        folder: made if missing, and removed again if nothing was written into it.
+
+    Raises:
+        OutputError: another run holds it, or it cannot be written.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    path = folder / ".lock"
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OutputError(f"{folder.parent}: another run is writing there; wait for its end") from None
+        except OSError:  # a disk that knows no locks
+            pass
+        yield

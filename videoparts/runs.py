@@ -1,0 +1,74 @@
+"""What a run of ``masks`` keeps in its output folder, for the same command to go on with, and for edits.
+
+``OUTPUT/.videoparts/<key>/`` holds the part model and the masks of one combination of input and settings: the key is a
+fingerprint of both. Another combination does not touch it before it is complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import OutputError
+from .mask_store import MaskStore
+from .parts import PartModel
+
+HOME = ".videoparts"
+_MODEL = "parts.safetensors"
+
+
+class Run:
+    """One run's folder. Nothing is made before something is kept.
+
+    Args:
+        output: the folder that the run writes into.
+        key: of the run, see `run_key`.
+    """
+
+    def __init__(self, output: Path, key: str) -> None:
+        self.folder = output / HOME / key
+        self.key = key
+
+    @property
+    def model_path(self) -> Path:
+        """Where the part model is kept, all of its parts shown."""
+        return self.folder / _MODEL
+
+    def model(self) -> PartModel | None:
+        """The part model, None where none was kept yet."""
+        return PartModel.load(self.model_path) if self.model_path.exists() else None
+
+    def masks(self) -> MaskStore:
+        """The masks as they were found."""
+        return MaskStore(self.folder)
+
+    def finer(self, levels: tuple[int, ...]) -> MaskStore:
+        """The masks at the last of those levels, each of which divides the one before; the first is the run's own."""
+        return MaskStore(self.folder, "-".join(["level", *map(str, levels[1:])])) if levels[1:] else self.masks()
+
+    def remove_others(self) -> None:
+        """Remove what other runs have kept in the same output folder."""
+        for other in self.folder.parent.iterdir():
+            if other.is_dir() and other != self.folder:
+                shutil.rmtree(other, ignore_errors=True)
+
+
+def run_key(about: Mapping[str, Any]) -> str:
+    """A fingerprint, 16 hex digits, of all that a run's masks depend on, as JSON has it."""
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def kept_run(output: Path, key: str) -> Run:
+    """The run that a manifest names.
+
+    Raises:
+        OutputError: what it kept is not there any more.
+    """
+    run = Run(output, key)
+    if not run.model_path.exists() or not run.masks().frames:
+        raise OutputError(f"{output}: what edits start from, {run.folder}, is not there; run videoparts masks again")
+    return run
