@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
+from videoparts.flow import dense_flow
 from videoparts.frames import Pixels
 from videoparts.metrics import (
     Mask,
+    agreement_along,
     ari,
     boundary,
     boundary_f,
     box_positions,
     contingency,
+    flicker,
     jaccard,
     nmi,
     part_agreement,
@@ -167,12 +170,50 @@ class TestT:
         nothing = np.zeros_like(luma)
         assert temporal_agreement(nothing, nothing, previous_luma, luma) is None
 
+    def test_a_flow_that_is_known_is_not_sought_again(self) -> None:
+        previous, labels, previous_luma, luma = self.scene()
+        flow = dense_flow(luma, previous_luma)
+        t = temporal_agreement(previous, labels, previous_luma, luma)
+        assert agreement_along(flow, previous, labels, previous_luma, luma) == t
+        still = agreement_along(0 * flow, previous, labels, previous_luma, luma)
+        assert still is not None
+        assert t is not None
+        assert still < t - 0.05
+
     def test_the_sum_over_parts_is_that_of_the_loop(self) -> None:
         random = np.random.default_rng(0)
         for parts in (1, 2, 5):
             a, b = random.integers(0, parts + 1, (2, 15, 20), dtype=np.uint8)
             for counted in (ALL[:15, :20], random.random((15, 20)) < 0.5, NOTHING[:15, :20]):
                 assert part_agreement(a, b, counted) == slow_agreement(a, b, counted)
+
+
+class TestFlicker:
+    def test_it_is_that_of_the_loop(self) -> None:
+        random = np.random.default_rng(0)
+        seen = set()
+        for parts in (1, 2, 5):
+            before, labels, after = random.integers(0, parts + 1, (3, 15, 20), dtype=np.uint8)
+            counted = random.random((15, 20)) < 0.5
+            flickers = some = 0
+            for a, b, c in zip(before[counted], labels[counted], after[counted], strict=True):
+                some += bool(a or b or c)
+                flickers += a == c != b
+            seen.add(flicker(before, labels, after, counted))
+            assert flicker(before, labels, after, counted) == flickers / some
+        assert len(seen) == 3
+
+    def test_by_hand(self) -> None:
+        one, other = np.array([[1, 1, 1, 0]], np.uint8), np.array([[1, 2, 0, 3]], np.uint8)
+        everywhere = np.ones((1, 4), bool)
+        assert flicker(one, other, one, everywhere) == 3 / 4
+        assert flicker(one, other, other, everywhere) == 0
+        assert flicker(one, one, one, everywhere) == 0
+
+    def test_nothing_labelled(self) -> None:
+        nothing = np.zeros((3, 4), np.uint8)
+        assert flicker(nothing, nothing, nothing, np.ones((3, 4), bool)) is None
+        assert flicker(nothing + np.uint8(1), nothing, nothing, np.zeros((3, 4), bool)) is None
 
 
 class TestParts:

@@ -66,4 +66,4 @@ def smoothed(items: Iterable[PartMasks], edition: Edition) -> Iterator[PartMasks
 def _whole_numbers(mattes: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Pixels:
     """Mattes (N, K, H, W) rounded so that their sums stay what they are, but for rounding, and at most 255."""
     running = np.rint(mattes.cumsum(1)).clip(0, 255)
-    return np.diff(running, axis=1, prepend=0).astype(np.uint8)
+    return np.asarray(np.diff(running, axis=1, prepend=0), dtype=np.uint8)

@@ -78,6 +78,10 @@ class FrameBatch:
     def __len__(self) -> int:
         return len(self.pixels)
 
+    def __getitem__(self, which: slice) -> FrameBatch:
+        names = None if self.names is None else self.names[which]
+        return FrameBatch(self.pixels[which], self.index[which], self.pts[which], self.time_base, names)
+
     def __repr__(self) -> str:
         parts = []
         for item in fields(self):

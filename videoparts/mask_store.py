@@ -2,8 +2,8 @@
 
 A store is a folder of pieces, ``masks-<first frame>.npz``, of some frames each. A piece appears when it is complete,
 and what does not depend on chance is the same in every piece: a run that goes on after the last of them ends with the
-same files as one that was never stopped. Labels are kept with all parts, hidden ones too, and as they were found. Chances,
-from which parts may be divided later, take some 20 kB a frame, a hundredth of the features that they come from.
+files as one that was never stopped. Labels are kept as they were found, with all parts, hidden ones too. Chances, of
+which parts may be divided later, take some 20 kB a frame: a hundredth of the features that they come from.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .frames import Pixels
 from .joints import Joint
 from .masks import PartMasks
 
-_PIECE = 64  # frames, and
+_PIECE = 16  # frames: what a run that is killed has to do again, at most;
 _LARGEST = 64 << 20  # bytes of labels and mattes that a piece holds at most
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # of every member: the same arrays give the same bytes
 _STEPS = 255  # of a chance

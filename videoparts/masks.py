@@ -56,6 +56,15 @@ class PartMasks:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __getitem__(self, which: slice) -> PartMasks:
+        return PartMasks(
+            self.frames[which],
+            self.labels[which],
+            None if self.matte is None else self.matte[which],
+            None if self.mattes is None else self.mattes[which],
+            None if self.chances is None else self.chances[which],
+        )
+
     def __repr__(self) -> str:
         more = {"matte": self.matte, "mattes": self.mattes}
         shapes = "".join(f"{name}={planes.shape}, " for name, planes in more.items() if planes is not None)

@@ -3,9 +3,10 @@
 - **J**, region similarity, and **F**, contour accuracy: *A Benchmark Dataset and Evaluation Methodology for Video
   Object Segmentation* (Perazzi, Pont-Tuset, McWilliams, Van Gool, Gross, Sorkine-Hornung, 2016), section 5 (DAVIS).
 - **T**, agreement of a frame's parts with those of the frame before, carried along the optical flow.
+- **Flicker**, how much of a frame's parts is labelled otherwise than in the frames before and after, which agree.
 - **NMI** and **ARI** of predicted and annotated parts, both from one table of how often two labels meet.
 
-All but T are shares or indices without a unit; 1 is best.
+All are shares or indices without a unit; 1 is best, but of flicker 0.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .flow import dense_flow, inside, warp
+from .flow import Flow, dense_flow, inside, warp
 from .frames import Pixels
 
 Mask = npt.NDArray[np.bool_]
@@ -97,9 +98,18 @@ def temporal_agreement(previous: Pixels, labels: Pixels, previous_luma: Pixels, 
     Returns:
         0 to 1; None where no counting pixel has a part in either frame, so that there is nothing to agree on.
     """
-    flow = dense_flow(luma, previous_luma, "medium")
+    return agreement_along(dense_flow(luma, previous_luma, "medium"), previous, labels, previous_luma, luma)
+
+
+def agreement_along(flow: Flow, previous: Pixels, labels: Pixels, previous_luma: Pixels, luma: Pixels) -> float | None:
+    """`temporal_agreement` where the flow (H, W, 2) from this frame to the previous one is known already."""
+    return part_agreement(warp(previous, flow), labels, counted_for_agreement(flow, previous_luma, luma))
+
+
+def counted_for_agreement(flow: Flow, previous_luma: Pixels, luma: Pixels) -> Mask:
+    """(H, W): pixels whose flow to the previous frame ends inside of it, at nearly the same luma."""
     change = np.abs(warp(previous_luma.astype(np.float32), flow, "bilinear") - luma)
-    return part_agreement(warp(previous, flow), labels, inside(flow) & (change < _SAME_LUMA))
+    return np.asarray(inside(flow) & (change < _SAME_LUMA))
 
 
 def part_agreement(a: Pixels, b: Pixels, counted: Mask) -> float | None:
@@ -111,6 +121,22 @@ def part_agreement(a: Pixels, b: Pixels, counted: Mask) -> float | None:
     shared = np.count_nonzero((a == b) & (a > 0) & counted)
     union = np.count_nonzero((a > 0) & counted) + np.count_nonzero((b > 0) & counted) - shared
     return shared / union if union else None
+
+
+def flicker(before: Pixels, labels: Pixels, after: Pixels, counted: Mask) -> float | None:
+    """Share of pixels whose label is one and the same before and after a frame, and another one in it.
+
+    Args:
+        before: (H, W) uint8, labels of the frame before, as this frame sees them; 0 is background.
+        labels: (H, W) uint8, labels of this frame.
+        after: (H, W) uint8, labels of the frame after, as this frame sees them.
+        counted: (H, W) bool, pixels that both were found for.
+
+    Returns:
+        Of the counted pixels that have a part in at least one of the three, 0 to 1; None where there is none.
+    """
+    some = np.count_nonzero(((before | labels | after) > 0) & counted)
+    return np.count_nonzero((before == after) & (labels != before) & counted) / some if some else None
 
 
 def contingency(a: Pixels, b: Pixels) -> Table:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import OutputError
+from .features import ExtractorIdentity
 from .mask_store import MaskStore
 from .parts import PartModel
 
@@ -41,6 +42,11 @@ class Run:
     def model(self) -> PartModel | None:
         """The part model, None where none was kept yet."""
         return PartModel.load(self.model_path) if self.model_path.exists() else None
+
+    @property
+    def identity(self) -> ExtractorIdentity:
+        """The extractor that the part model was made with."""
+        return PartModel.load(self.model_path).identity
 
     def masks(self) -> MaskStore:
         """The masks as they were found."""

@@ -41,15 +41,9 @@ class Rest:
         batches = self._source.batches(size)
         with closing(batches):  # type: ignore[type-var]  # every source gives a generator
             for batch in batches:
-                if skip >= len(batch):
-                    skip -= len(batch)
-                elif skip:
-                    names = None if batch.names is None else batch.names[skip:]
-                    left = slice(skip, None)
-                    yield FrameBatch(batch.pixels[left], batch.index[left], batch.pts[left], batch.time_base, names)
-                    skip = 0
-                else:
-                    yield batch
+                if skip < len(batch):
+                    yield batch[skip:] if skip else batch
+                skip = max(0, skip - len(batch))
 
     def sample(self, count: int, size: int) -> Iterator[FrameBatch]:
         """`Source.sample`, of all frames."""
