@@ -19,7 +19,6 @@ from videoparts.metrics import (
     boundary_f,
     box_positions,
     contingency,
-    flicker,
     jaccard,
     nmi,
     part_agreement,
@@ -186,34 +185,6 @@ class TestT:
             a, b = random.integers(0, parts + 1, (2, 15, 20), dtype=np.uint8)
             for counted in (ALL[:15, :20], random.random((15, 20)) < 0.5, NOTHING[:15, :20]):
                 assert part_agreement(a, b, counted) == slow_agreement(a, b, counted)
-
-
-class TestFlicker:
-    def test_it_is_that_of_the_loop(self) -> None:
-        random = np.random.default_rng(0)
-        seen = set()
-        for parts in (1, 2, 5):
-            before, labels, after = random.integers(0, parts + 1, (3, 15, 20), dtype=np.uint8)
-            counted = random.random((15, 20)) < 0.5
-            flickers = some = 0
-            for a, b, c in zip(before[counted], labels[counted], after[counted], strict=True):
-                some += bool(a or b or c)
-                flickers += a == c != b
-            seen.add(flicker(before, labels, after, counted))
-            assert flicker(before, labels, after, counted) == flickers / some
-        assert len(seen) == 3
-
-    def test_by_hand(self) -> None:
-        one, other = np.array([[1, 1, 1, 0]], np.uint8), np.array([[1, 2, 0, 3]], np.uint8)
-        everywhere = np.ones((1, 4), bool)
-        assert flicker(one, other, one, everywhere) == 3 / 4
-        assert flicker(one, other, other, everywhere) == 0
-        assert flicker(one, one, one, everywhere) == 0
-
-    def test_nothing_labelled(self) -> None:
-        nothing = np.zeros((3, 4), np.uint8)
-        assert flicker(nothing, nothing, nothing, np.ones((3, 4), bool)) is None
-        assert flicker(nothing + np.uint8(1), nothing, nothing, np.zeros((3, 4), bool)) is None
 
 
 class TestParts:

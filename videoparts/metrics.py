@@ -6,7 +6,7 @@
 - **Flicker**, how much of a frame's parts is labelled otherwise than in the frames before and after, which agree.
 - **NMI** and **ARI** of predicted and annotated parts, both from one table of how often two labels meet.
 
-All are shares or indices without a unit; 1 is best, but of flicker 0.
+All are shares or indices without a unit; 1 is best.
 """
 
 from __future__ import annotations
@@ -121,22 +121,6 @@ def part_agreement(a: Pixels, b: Pixels, counted: Mask) -> float | None:
     shared = np.count_nonzero((a == b) & (a > 0) & counted)
     union = np.count_nonzero((a > 0) & counted) + np.count_nonzero((b > 0) & counted) - shared
     return shared / union if union else None
-
-
-def flicker(before: Pixels, labels: Pixels, after: Pixels, counted: Mask) -> float | None:
-    """Share of pixels whose label is one and the same before and after a frame, and another one in it.
-
-    Args:
-        before: (H, W) uint8, labels of the frame before, as this frame sees them; 0 is background.
-        labels: (H, W) uint8, labels of this frame.
-        after: (H, W) uint8, labels of the frame after, as this frame sees them.
-        counted: (H, W) bool, pixels that both were found for.
-
-    Returns:
-        Of the counted pixels that have a part in at least one of the three, 0 to 1; None where there is none.
-    """
-    some = np.count_nonzero(((before | labels | after) > 0) & counted)
-    return np.count_nonzero((before == after) & (labels != before) & counted) / some if some else None
 
 
 def contingency(a: Pixels, b: Pixels) -> Table:

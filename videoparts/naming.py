@@ -50,6 +50,19 @@ def timm_name(model: str) -> str:
     raise SettingsError(f"unknown model {model!r}; did you mean {', '.join(near)}?")
 
 
+def patch_size(model: str) -> int | None:
+    """The side in pixels of a model's patches, as its name in timm tells it; None where it does not.
+
+    >>> patch_size("dinov2_vits14")
+    14
+
+    Raises:
+        SettingsError: there is no such model.
+    """
+    told = re.search(r"_patch(\d+)", timm_name(model))
+    return int(told[1]) if told else None
+
+
 def unwrap(checkpoint: object, origin: str) -> Tensors:
     """The tensors of a backbone inside a checkpoint, with the wrappings of training scripts taken off.
 

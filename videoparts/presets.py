@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -32,12 +31,11 @@ class Preset:
         Raises:
             SettingsError: there is no such model.
         """
-        from .naming import timm_name  # loads torch, which a command line must be read without
+        from .naming import patch_size  # loads torch, which a command line must be read without
 
         wanted = stride = self.extractor.stride
-        patch = re.search(r"_patch(\d+)", timm_name(model))
-        if wanted is not None and patch is not None:
-            side = int(patch[1])
+        side = patch_size(model)
+        if wanted is not None and side is not None:
             stride = min((d for d in range(1, side + 1) if side % d == 0), key=lambda d: abs(d - wanted))
         return replace(self, extractor=replace(self.extractor, model=model, stride=stride))
 

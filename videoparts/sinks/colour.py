@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import av
+from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
 from ..frames import ColourTags, Pixels, VideoInfo
@@ -50,13 +51,16 @@ class FrameMaker:
             dst_color_range=ColorRange.JPEG if self._tags.range == _FULL else ColorRange.MPEG,
             # As fast as bilinear here, and the only one that averages the four pixels of a chroma sample.
             interpolation=Interpolation.AREA,
+            # Several threads share the frame by rows, and where a width fills no whole vector each writes past the end
+            # of its last row, into the first pixels of another's: these then differ from run to run.
+            threads=1,
         )
         apply_tags(frame, self._tags)
         return frame
 
 
-def apply_tags(target: av.VideoFrame | av.VideoStream, tags: ColourTags) -> None:
-    """Write ``tags`` onto a frame or an output stream."""
+def apply_tags(target: av.VideoFrame | av.VideoStream | VideoCodecContext, tags: ColourTags) -> None:
+    """Write ``tags`` onto a frame, or an output stream or encoder that is not open yet."""
     target.colorspace = tags.matrix
     target.color_range = tags.range
     target.color_primaries = tags.primaries

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import av
 from av.container import OutputContainer
+from av.video.codeccontext import VideoCodecContext
 
 from ..errors import SettingsError
-from ..frames import VideoInfo
-from .colour import apply_tags, tags_for
+from ..frames import ColourTags, VideoInfo
+from .colour import apply_tags
 from .containers import Container
+
+# Enough for any encoder here; each thread of one that works on several frames holds one more of them in memory.
+THREADS = min(4, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What is asked of an encoder; the rest is its habits here."""
+
+    codec: str | None = None  # FFmpeg's name of an encoder; None: the container's own
+    quality: int | None = None  # CRF; None: a good one for that encoder
+    # The encoder's preset; for libvpx-vp9 ``realtime``, ``good``, ``best``, or a number for ``cpu-used``.
+    speed: str | None = None
+    pixel_format: str | None = None  # None: what plays everywhere and keeps the size
+    options: Mapping[str, str] = field(default_factory=dict)  # of the encoder, over its habits
+    threads: int = 0  # 0: FFmpeg's choice
 
 
 @dataclass(frozen=True)
@@ -50,22 +69,19 @@ def add_video_stream(
     container: Container,
     like: VideoInfo,
     size: tuple[int, int],
-    codec: str | None = None,
-    quality: int | None = None,
-    speed: str | None = None,
+    encoding: Encoding,
+    tags: Callable[[VideoInfo, str, str], ColourTags],
 ) -> av.VideoStream:
     """Add a stream with an open encoder to ``output``: times in `Container.time_base`, tags and aspect of ``like``.
 
     Args:
         size: (height, width) of the frames to come. An odd one is kept: where 4:2:0 cannot hold it, 4:4:4 does.
-        codec: FFmpeg's name of an encoder. None: the container's own.
-        quality: CRF. None: a good one for that encoder.
-        speed: the encoder's preset; for libvpx-vp9 ``realtime``, ``good``, ``best``, or a number for ``cpu-used``.
+        tags: the colour tags for ``like``, a pixel format and an encoder.
 
     Raises:
         SettingsError: no such encoder, the container cannot hold what it makes, or it refuses quality or speed.
     """
-    codec = codec or container.encoder
+    codec = encoding.codec or container.encoder
     try:
         found = av.Codec(codec, "w")
     except ValueError:  # av's UnknownCodecError
@@ -75,45 +91,77 @@ def add_video_stream(
     if found.type != "video":
         raise SettingsError(f"--codec {codec} encodes {found.type}, not video; leave it out for {container.encoder}")
 
-    base = container.time_base(like)
     try:
         added = output.add_stream(codec, rate=_rate(like))
     except ValueError:
         raise SettingsError(f"--codec {codec}: .{container.muxer} cannot hold it; leave it out or use .mkv") from None
     assert isinstance(added, av.VideoStream)
     stream = added
-    stream.height, stream.width = size
-    stream.pix_fmt = _pixel_format(found, size)
-    stream.time_base = stream.codec_context.time_base = base
-    if like.pixel_aspect != 1:
-        stream.codec_context.sample_aspect_ratio = like.pixel_aspect
-    apply_tags(stream, tags_for(like, stream.pix_fmt, codec))
-    stream.codec_context.flags |= _FRAME_DURATION
-    # PyAV asks for threads within a frame, which costs x264 quality; AUTO lets it work on several frames.
-    stream.codec_context.thread_type = "AUTO"
+    stream.time_base = container.time_base(like)
     if container.fixed_rate:  # such files store no presentation order
         stream.codec_context.max_b_frames = 0
-
-    habits = _HABITS.get(codec)
-    if habits is None:
-        stream.codec_context.bit_rate = int(size[0] * size[1] * min(float(like.rate), 120.0) * _BITS_A_PIXEL)
-    asked = _asked(codec, quality, speed)
-    stream.codec_context.options = (dict((habits.speed, *habits.others)) if habits else {}) | asked
-    if habits and "crf" not in asked:
-        stream.codec_context.options["crf"] = str(habits.quality)
-    _open(stream, codec, asked)
+    _open(stream.codec_context, like, size, stream.time_base, encoding, tags)
     return stream
 
 
-def _open(stream: av.VideoStream, codec: str, asked: dict[str, str]) -> None:
-    told = ", ".join(f"{name} {value}" for name, value in asked.items())
+def lone_encoder(
+    like: VideoInfo,
+    size: tuple[int, int],
+    encoding: Encoding,
+    tags: Callable[[VideoInfo, str, str], ColourTags],
+) -> VideoCodecContext:
+    """An open encoder whose packets several files share. It counts frames: their times are numbers from 0.
+
+    Raises:
+        SettingsError: it refuses frames of that size.
+    """
+    assert encoding.codec is not None
+    context = av.CodecContext.create(encoding.codec, "w")
+    assert isinstance(context, VideoCodecContext)
+    context.framerate = _rate(like)
+    _open(context, like, size, 1 / _rate(like), encoding, tags)
+    return context
+
+
+def _open(
+    context: VideoCodecContext,
+    like: VideoInfo,
+    size: tuple[int, int],
+    time_base: Fraction,
+    encoding: Encoding,
+    tags: Callable[[VideoInfo, str, str], ColourTags],
+) -> None:
+    codec = context.codec.name
+    context.height, context.width = size
+    context.pix_fmt = encoding.pixel_format or _pixel_format(context.codec, size)
+    context.time_base = time_base
+    if like.pixel_aspect != 1:
+        context.sample_aspect_ratio = like.pixel_aspect
+    apply_tags(context, tags(like, context.pix_fmt, codec))
+    context.flags |= _FRAME_DURATION
+    # PyAV asks for threads within a frame, which costs x264 quality; AUTO lets it work on several frames.
+    context.thread_type = "AUTO"
+    context.thread_count = encoding.threads
+
+    habits = _HABITS.get(codec)
+    if habits is None:
+        context.bit_rate = int(size[0] * size[1] * min(float(like.rate), 120.0) * _BITS_A_PIXEL)
+    asked = _asked(codec, encoding.quality, encoding.speed)
+    context.options = (dict((habits.speed, *habits.others)) if habits else {}) | dict(encoding.options) | asked
+    if habits and "crf" not in asked:
+        context.options["crf"] = str(habits.quality)
+    _try_open(context, asked)
+
+
+def _try_open(context: VideoCodecContext, asked: dict[str, str]) -> None:
+    codec, told = context.codec.name, ", ".join(f"{name} {value}" for name, value in asked.items())
     try:
-        stream.codec_context.open()
+        context.open()
     except av.FFmpegError as error:
-        wrong = f"refuses {told}" if asked else f"refuses frames of {stream.width} x {stream.height}"
+        wrong = f"refuses {told}" if asked else f"refuses frames of {context.width} x {context.height}"
         remedy = "leave --quality and --speed out" if asked else "choose another"
         raise SettingsError(f"--codec {codec} {wrong} ({error.strerror}): {remedy}") from error
-    unknown = [name for name in stream.codec_context.options if name in asked]
+    unknown = [name for name in context.options if name in asked]
     if unknown:
         raise SettingsError(
             f"--codec {codec} knows no {' and no '.join(unknown)}: leave "

@@ -49,7 +49,8 @@ class Format:
     module: str  # in this package
     sink: str  # the name of the class
     about: str
-    mattes: bool = False  # whether it needs `PartMasks.mattes`
+    mattes: bool = False  # whether it needs `PartMasks.mattes`,
+    pixels: bool = False  # and the frames' pixels
     needs: str | None = None  # a module that an extra of that name, or of ``extra``, brings
     extra: str | None = None
 
@@ -76,9 +77,9 @@ _ALL = (
     Format("davis", "davis", "DavisImages", "a palette PNG a frame, its numbers the labels"),
     Format("labels", "labels_video", "LabelsVideo", "one lossless grey video, its values the labels"),
     Format("mattes", "matte_images", "MatteImages", "an antialiased grey PNG a frame for each part", mattes=True),
-    Format("prores", "prores", "ProResParts", "a ProRes 4444 a part: source colours, matte as alpha", mattes=True),
+    Format("prores", "prores", "ProResParts", "a ProRes 4444 a part: source colours, matte as alpha", True, True),
     Format("packed", "prores", "ProResPacked", "ProRes 4444 with four mattes a file, in R, G, B and A", mattes=True),
-    Format("webm", "webm", "WebMParts", "a VP9 with alpha a part, for the web", mattes=True),
+    Format("webm", "webm", "WebMParts", "a VP9 with alpha a part, for the web", True, True),
     Format(
         "cryptomatte",
         "cryptomatte",

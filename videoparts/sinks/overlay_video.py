@@ -13,6 +13,8 @@ from ..frames import Pixels, VideoInfo
 from ..masks import PartMasks
 from ..overlay import paint, side_by_side
 from ..palette import palette
+from .content import RGB
+from .encoder import Encoding
 from .video_file import VideoFile
 
 
@@ -59,9 +61,8 @@ class OverlayVideo:
             Path(path),
             like,
             (like.height, like.width * 2 if settings.side_by_side else like.width),
-            codec=settings.codec,
-            quality=settings.quality,
-            speed=settings.speed,
+            RGB(),
+            Encoding(settings.codec, settings.quality, settings.speed),
             audio=settings.audio,
             inputs=inputs,
         )

@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Generic
 
 import av
 from av.container import OutputContainer
 
 from ..atomic import AtomicFile, ensure_not_input, output_errors
 from ..errors import OutputError
-from ..frames import Pixels, VideoInfo
-from .colour import FrameMaker, tags_for
+from ..frames import VideoInfo
 from .containers import container_of
-from .encoder import add_video_stream
+from .content import Content, T
+from .encoder import Encoding, add_video_stream
 from .sound import SoundTrack
 
-if TYPE_CHECKING:  # generic in PyAV's stubs only
-    _Packet = av.Packet[av.VideoStream]
 
-
-class VideoFile:
-    """Encodes RGB frames to a file. `start`, `write` each frame, then `finish` or `abort`.
+class VideoFile(Generic[T]):
+    """Encodes frames to a file. `start`, `write` each frame, then `finish` or `abort`.
 
     Times: a clip that begins with its source's first frame keeps the source's times; one that begins later, and
     one whose times begin below zero, begins at zero, sound and picture shifted alike. How exactly times are kept
@@ -33,7 +30,8 @@ class VideoFile:
         path: the file to make; its suffix chooses the container.
         like: the source: time base, rate, colour tags, pixel aspect, sound.
         size: (height, width) of the frames.
-        codec, quality, speed: see `add_video_stream`.
+        content: what is written, and how it becomes frames. It serves this file alone.
+        encoding: the encoder and what is asked of it.
         audio: whether to keep the sound.
         inputs: files that must not be written over, besides the source.
 
@@ -46,17 +44,17 @@ class VideoFile:
         path: Path,
         like: VideoInfo,
         size: tuple[int, int],
+        content: Content[T],
+        encoding: Encoding | None = None,
         *,
-        codec: str | None = None,
-        quality: int | None = None,
-        speed: str | None = None,
         audio: bool = True,
         inputs: Iterable[Path] = (),
     ) -> None:
         self.path = path
         self._like = like
         self._size = size
-        self._wishes = (codec, quality, speed)
+        self._content = content
+        self._encoding = encoding or Encoding()
         self._audio = audio and like.has_audio
         self._container = container_of(path)
         ensure_not_input(path, [like.path, *inputs])
@@ -85,19 +83,17 @@ class VideoFile:
             self.abort()
             raise
 
-    def write(self, pixels: Pixels, pts: int, index: int) -> None:
+    def write(self, given: T, pts: int, index: int) -> None:
         """Encode one frame.
 
         Args:
-            pixels: (H, W, 3) uint8, C-contiguous; not to be changed afterwards.
+            given: what the content takes, such as pixels; not to be changed afterwards.
             pts: its time in ticks of the source's time base, later than the one before.
             index: its position in the whole source; only the first frame's counts.
 
         Raises:
             OutputError: the disk is full, the encoder fails, ...
         """
-        if pixels.shape != (*self._size, 3):
-            raise ValueError(f"frames must be {(*self._size, 3)}, got {pixels.shape}")
         with self._errors():
             if self._last is None:
                 self._begin(pts, index)
@@ -105,7 +101,7 @@ class VideoFile:
                 raise ValueError(f"times must rise, got {pts} after {self._last}")
             else:
                 self._interval = (pts - self._last) * self._like.time_base
-            frame = self._frame(pixels)
+            frame = self._content.frame(given)
             frame.time_base = self._base
             frame.pts = round((pts - self._shift) * self._like.time_base / self._base)
             if self._held is not None:
@@ -115,7 +111,12 @@ class VideoFile:
             self._held, self._last = frame, pts
 
     def finish(self) -> None:
-        """Write the last frame, the rest of the sound and the index; give the file its name.
+        """`end` and `commit`."""
+        self.end()
+        self.commit()
+
+    def end(self) -> None:
+        """Write the last frame, the rest of the sound and the index.
 
         Raises:
             OutputError: no frame was written, or writing failed. Nothing is left behind then.
@@ -125,7 +126,7 @@ class VideoFile:
                 raise OutputError(f"{self.path}: there is no frame to write; look at --start and --end")
             with self._errors():
                 self._encode_held(max(1, round(self._interval / self._base)))
-                self._mux(self._stream.encode(None))
+                self._encode(None)
                 if self._sound is not None:
                     self._sound.finish(self._last * self._like.time_base + self._interval, self._interval)
                     self._sound.close()
@@ -135,6 +136,9 @@ class VideoFile:
             self.abort()
             raise
         self._output = None
+
+    def commit(self) -> None:
+        """Give the file that came to its end its name. Raises OutputError, leaving nothing behind, if that fails."""
         self._file.commit()
 
     def abort(self) -> None:
@@ -158,10 +162,13 @@ class VideoFile:
             format=self._container.muxer,
             container_options=self._container.options(self._base),
         )
-        self._stream = add_video_stream(self._output, self._container, self._like, self._size, *self._wishes)
+        self._stream = add_video_stream(
+            self._output, self._container, self._like, self._size, self._encoding, self._content.tags
+        )
+        self._stream.metadata.update(self._content.metadata)
         pixel_format = self._stream.pix_fmt or "yuv420p"
         encoder = self._stream.codec_context.codec
-        self._frame = FrameMaker(pixel_format, tags_for(self._like, pixel_format, encoder.name))
+        self._content.begin(self._size, pixel_format, self._content.tags(self._like, pixel_format, encoder.name))
         self._notes = list(self._remarks(encoder.canonical_name, pixel_format))
         try:
             if with_sound:
@@ -182,10 +189,10 @@ class VideoFile:
     def _remarks(self, codec: str, pixel_format: str) -> Iterator[str]:
         aspect, (height, width) = self._like.pixel_aspect, self._size
         if aspect != 1 and not self._container.keeps_aspect(codec):
-            yield (
-                f"pixel aspect {aspect}: {codec} in {self.path.suffix} cannot say it, so players show square pixels; "
-                "choose .mp4 to keep it"
+            remark = (
+                f"pixel aspect {aspect}: {codec} in {self.path.suffix} cannot say it, so players show square pixels"
             )
+            yield remark + ("; choose .mp4 to keep it" if self._encoding.pixel_format is None else "")
         if (height % 2 or width % 2) and codec in ("h264", "hevc") and pixel_format != "yuv420p":
             yield (
                 f"odd size {width} x {height}: kept by encoding {codec} in {pixel_format}, which browsers may not "
@@ -202,11 +209,13 @@ class VideoFile:
     def _encode_held(self, duration: int) -> None:
         assert self._held is not None
         self._held.duration = duration
-        self._mux(self._stream.encode(self._held))
+        self._encode(self._held)
 
-    def _mux(self, packets: list[_Packet]) -> None:
+    def _encode(self, frame: av.VideoFrame | None) -> None:
+        """Write what the encoder gives for ``frame``; None: all that it still holds."""
         assert self._output is not None
-        for packet in packets:
+        for packet in map(self._content.packet, self._stream.encode(frame)):
+            packet.stream = self._stream
             if self._sound is not None and packet.dts is not None:
                 shift = self._shift * self._like.time_base
                 self._sound.write_until(packet.dts * packet.time_base + shift)
