@@ -45,6 +45,7 @@ class Chain:
     terminal: Terminal
     clock: StageClock = field(default_factory=StageClock)
     cache: FeatureCache = field(default_factory=FeatureCache)
+    _extractor: ViTExtractor | None = None
 
     def open(self, path: Path) -> Source:
         """Open an input, and say what the user should know of it."""
@@ -53,12 +54,13 @@ class Chain:
         return source
 
     def extractor(self) -> ViTExtractor:
-        """Load the extractor."""
-        with self.clock.stage("load"):
-            extractor = ViTExtractor(self.options.extractor, self.options.compute)
-        precision = str(extractor.dtype).removeprefix("torch.")
-        self.terminal.say(f"{self.options.extractor.model} from {extractor.origin}, {precision} on {extractor.device}")
-        return extractor
+        """The extractor, which is loaded when it is first asked for."""
+        if self._extractor is None:
+            with self.clock.stage("load"):
+                self._extractor = loaded = ViTExtractor(self.options.extractor, self.options.compute)
+            precision = str(loaded.dtype).removeprefix("torch.")
+            self.terminal.say(f"{self.options.extractor.model} from {loaded.origin}, {precision} on {loaded.device}")
+        return self._extractor
 
     def fit(self, sources: Sequence[Source], extractor: ViTExtractor) -> PartModel:
         """Pass 1, with its progress bar."""

@@ -24,12 +24,15 @@ from videoparts.errors import VideoPartsError
 from videoparts.presets import DEFAULT, PRESETS, Preset, PresetName
 
 from .demo import Demo
+from .edit import Edit
+from .effect import EffectCommand
 from .evaluate import Evaluate
 from .fit import Fit
 from .info import Info
 from .masks import Masks
 from .options import MaskOptions, PresetOptions
 from .overlay import Overlay
+from .view import View
 
 _INTERRUPTED = 130
 _CONFIG = (tyro.conf.OmitArgPrefixes, tyro.conf.HelptextFromCommentsOff)
@@ -38,6 +41,9 @@ Command = Union[  # noqa: UP007 - tyro reads it at run time
     Annotated[Demo, tyro.conf.subcommand("demo")],
     Annotated[Overlay, tyro.conf.subcommand("overlay")],
     Annotated[Masks, tyro.conf.subcommand("masks")],
+    Annotated[Edit, tyro.conf.subcommand("edit")],
+    Annotated[EffectCommand, tyro.conf.subcommand("effect")],
+    Annotated[View, tyro.conf.subcommand("view")],
     Annotated[Fit, tyro.conf.subcommand("fit")],
     Annotated[Evaluate, tyro.conf.subcommand("evaluate")],
     Annotated[Info, tyro.conf.subcommand("info")],
@@ -55,8 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parse(arguments or ["--help"]).run()
     except VideoPartsError as error:
         return _fail(str(error))
-    except KeyboardInterrupt:
-        print("\nvideoparts: stopped; nothing was written", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"\nvideoparts: {stop.args[0] if stop.args else 'stopped; nothing was written'}", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone, as in: videoparts info | head -1
         sys.stderr.close()
@@ -64,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parse(arguments: Sequence[str]) -> Demo | Overlay | Masks | Fit | Evaluate | Info:
+def parse(arguments: Sequence[str]) -> Command:
     """Read a command line.
 
     What it does not say is as in the preset that it names. With ``--model-file`` the extractor's options and the

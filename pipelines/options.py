@@ -45,6 +45,23 @@ Numbers = Annotated[
 ]
 
 
+def _read_names(given: list[str]) -> tuple[str, ...]:
+    return tuple(name for name in given[0].split(",") if name)
+
+
+# Words with commas between them, as in davis,prores.
+Names = Annotated[
+    tuple[str, ...],
+    PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="NAME,NAME,...",
+        instance_from_str=_read_names,
+        is_instance=lambda value: isinstance(value, tuple) and all(isinstance(name, str) for name in value),
+        str_from_instance=lambda names: [",".join(names) or "none"],
+    ),
+]
+
+
 @dataclass(frozen=True)
 class PresetOptions:
     """Which defaults the other options have."""

@@ -77,6 +77,22 @@ class ManifestSource:
         )
 
 
+    def info(self) -> VideoInfo:
+        """The source's info, without opening it."""
+        return VideoInfo(
+            path=Path(self.path),
+            height=self.height,
+            width=self.width,
+            frames=self.frames,
+            time_base=self.time_base,
+            rate=self.rate,
+            rotation=self.rotation,
+            pixel_aspect=self.pixel_aspect,
+            colour=self.colour,
+            has_audio=self.has_audio,
+        )
+
+
 @dataclass(frozen=True)
 class ManifestModel:
     """The part model that gave the masks."""

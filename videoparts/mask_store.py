@@ -106,6 +106,12 @@ class MaskStore:
         self.frames += len(some)
         self._waiting = []
 
+    def clear(self) -> None:
+        """Remove all pieces, to begin anew."""
+        for _, path in self._pieces():
+            path.unlink(missing_ok=True)
+        self.frames, self._waiting = 0, []
+
     def read(self, first: int = 0, *, chances: bool = False) -> Iterator[KeptFrame]:
         """The kept frames from the ``first`` on.
 

@@ -39,6 +39,11 @@ class Run:
         """Where the part model is kept, all of its parts shown."""
         return self.folder / _MODEL
 
+    @property
+    def clip_path(self) -> Path:
+        """Where the page's small copy of the clip is kept."""
+        return self.folder / "clip.webm"
+
     def model(self) -> PartModel | None:
         """The part model, None where none was kept yet."""
         return PartModel.load(self.model_path) if self.model_path.exists() else None

@@ -36,32 +36,49 @@ _PACKED = ColourTags(primaries=1, transfer=1, matrix=1, range=1)
 _Given = tuple[av.VideoFrame, Pixels]
 
 
-class ProResParts(VideoFiles[_Given]):
-    """Writes ``<folder>/prores/<part>.mov`` for each part: the source's colours, straight, and its matte as alpha.
+class ProResAlpha(VideoFiles[_Given]):
+    """Writes a file for each matte: the source's colours, straight, and the matte as alpha.
 
     Colours are tagged as the source's, of limited range, the only one ProRes knows. The colours of a frame are
     converted once for all files. Times are exact.
 
     Args:
-        folder: made if missing.
+        folder: for messages.
+        paths: of the files, in the order of the mattes.
         like: the source's info.
-        parts: those that are shown, in the order of the mattes.
+        audio: whether to keep the sound.
         threads: of each encoder.
 
     Raises:
         OutputError: a file cannot be written there, or no frame came.
     """
 
-    def __init__(self, folder: Path, like: VideoInfo, parts: Sequence[Part], *, threads: int = THREADS) -> None:
+    def __init__(
+        self, folder: Path, paths: Sequence[Path], like: VideoInfo, *, audio: bool = False, threads: int = THREADS
+    ) -> None:
         tags = limited(tags_for(like, _WITH_ALPHA, _ENCODER))
-        paths = [folder / "prores" / f"{part_stem(part)}.mov" for part in parts]
-        super().__init__(folder, [_file(path, like, tags, threads) for path in paths])
+        super().__init__(folder, [_file(path, like, tags, threads, audio) for path in paths])
         self._maker = FrameMaker(_COLOURS, tags)
 
     def _contents(self, masks: PartMasks, i: int) -> Iterable[_Given]:
         mattes = mattes_of(masks, len(self._files))[i]
         colours = self._maker(np.ascontiguousarray(masks.frames.pixels[i]))
         return ((colours, matte) for matte in mattes)
+
+
+class ProResParts(ProResAlpha):
+    """Writes ``<folder>/prores/<part>.mov`` for each part; see `ProResAlpha`.
+
+    Args:
+        folder: made if missing.
+        like: the source's info.
+        parts: those that are shown, in the order of the mattes.
+        threads: of each encoder.
+    """
+
+    def __init__(self, folder: Path, like: VideoInfo, parts: Sequence[Part], *, threads: int = THREADS) -> None:
+        paths = [folder / "prores" / f"{part_stem(part)}.mov" for part in parts]
+        super().__init__(folder, paths, like, threads=threads)
 
 
 class ProResPacked(VideoFiles[_Given]):
@@ -93,6 +110,6 @@ class ProResPacked(VideoFiles[_Given]):
             yield self._maker(rgb), alpha
 
 
-def _file(path: Path, like: VideoInfo, tags: ColourTags, threads: int) -> VideoFile[_Given]:
+def _file(path: Path, like: VideoInfo, tags: ColourTags, threads: int, audio: bool = False) -> VideoFile[_Given]:
     encoding = Encoding(_ENCODER, pixel_format=_WITH_ALPHA, options=_OPTIONS, threads=threads)
-    return VideoFile(path, like, (like.height, like.width), ColoursAndAlpha(tags), encoding, audio=False)
+    return VideoFile(path, like, (like.height, like.width), ColoursAndAlpha(tags), encoding, audio=audio)

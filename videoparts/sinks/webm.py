@@ -78,31 +78,32 @@ class AlphaBeside(Content["_Given"]):
         return both
 
 
-class WebMParts(VideoFiles["_Given"]):
-    """Writes ``<folder>/webm/<part>.webm`` for each part: the source's colours, straight, and its matte as alpha.
+class WebMAlpha(VideoFiles["_Given"]):
+    """Writes a file for each matte: the source's colours, straight, and the matte as alpha.
 
     The colours are encoded once and shared by all files; the alpha is lossless. WebM rounds each time to the nearest
     millisecond and cannot tell a pixel aspect. libvpx halves odd sizes itself, so that they are kept.
     FFmpeg shows the alpha with its decoder ``libvpx-vp9``; the one it takes by default leaves it out.
 
-    Args and raises: see `ProResParts`.
+    Args and raises: see `ProResAlpha`.
     """
 
     # Measured on 1280 x 720 of film and noisy soft edges, CPU time and size a frame, largest error of the alpha:
     # both by one encoder at CRF 30 18 ms, 17 kB, 69 of 255; CRF 4 28 ms, 107 kB, 11; lossless 55 ms, 381 kB, 0.
     # Apart: colours at CRF 30 13 ms and 14 kB, once; alpha at CRF 4 4 ms, 7 kB, 11; lossless 6 ms, 7 kB, 0.
 
-    def __init__(self, folder: Path, like: VideoInfo, parts: Sequence[Part], *, threads: int = THREADS) -> None:
+    def __init__(
+        self, folder: Path, paths: Sequence[Path], like: VideoInfo, *, audio: bool = False, threads: int = THREADS
+    ) -> None:
         self._like = like
         self._colours = Encoding(_ENCODER, pixel_format="yuv420p", options=_AT_ONCE, threads=threads)
         options = _AT_ONCE | {"lossless": "1"}
         alpha = Encoding(_ENCODER, quality=0, pixel_format="yuv420p", options=options, threads=threads)
         size = (like.height, like.width)
-        paths = [folder / "webm" / f"{part_stem(part)}.webm" for part in parts]
-        super().__init__(folder, [VideoFile(path, like, size, AlphaBeside(), alpha, audio=False) for path in paths])
+        super().__init__(folder, [VideoFile(path, like, size, AlphaBeside(), alpha, audio=audio) for path in paths])
         self._count = 0
 
-    def __enter__(self) -> WebMParts:
+    def __enter__(self) -> WebMAlpha:
         like = self._like
         self._maker = FrameMaker("yuv420p", tags_for(like, "yuv420p", _ENCODER))
         self._encoder = lone_encoder(like, (like.height, like.width), self._colours, tags_for)
@@ -121,5 +122,16 @@ class WebMParts(VideoFiles["_Given"]):
         try:
             (packet,) = self._encoder.encode(frame)
         except av.FFmpegError as error:
-            raise OutputError(f"cannot write {self._folder / 'webm'}: the encoder fails ({error})") from error
+            raise OutputError(f"cannot write {self._folder}: the encoder fails ({error})") from error
         return packet
+
+
+class WebMParts(WebMAlpha):
+    """Writes ``<folder>/webm/<part>.webm`` for each part; see `WebMAlpha`.
+
+    Args: see `ProResParts`.
+    """
+
+    def __init__(self, folder: Path, like: VideoInfo, parts: Sequence[Part], *, threads: int = THREADS) -> None:
+        paths = [folder / "webm" / f"{part_stem(part)}.webm" for part in parts]
+        super().__init__(folder, paths, like, threads=threads)

@@ -1,0 +1,215 @@
+"""``videoparts edit``: name, merge, drop, recolour, order, smooth and divide parts that are there already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from videoparts.config import ComputeSettings, ExtractorSettings, RefineSettings
+from videoparts.errors import SettingsError
+
+from .options import Names, PartOptions, Quiet
+from .terminal import Terminal
+
+if TYPE_CHECKING:
+    from videoparts import edits
+    from videoparts.sinks.formats import Format
+    from videoparts.sources.base import Source
+
+    from .result import Result
+
+Several = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """Edit the parts in a folder that videoparts masks has written, and write all of its formats again.
+
+    Nothing is found anew, so it takes seconds. Parts are given by number or name; numbers stay what they are, whatever
+    happens to other parts. What is done is kept in OUTPUT/edits.json, a line an edit, and can be taken back. Edits that
+    cannot be done change nothing.
+    """
+
+    output: tyro.conf.Positional[Path]
+    """The folder that videoparts masks has written."""
+    rename: Several = ()
+    """Name a part, as in 1=head. Can be given several times, as all of these."""
+    merge: Several = ()
+    """Make one part of several, as in 2,5=body, or 2,5 to keep the name of the first."""
+    drop: Names = ()
+    """Give parts to the background, as in 4,6."""
+    recolor: Several = ()
+    """Give a part another colour, as in 3=#3fa7d6."""
+    reorder: Names = ()
+    """Number the parts anew: these from 1 on, as in 3,1, then the others."""
+    smooth: int | None = None
+    """Average so many frames around each, an odd number, along the optical flow; 0 takes it back."""
+    split: str | None = None
+    """Divide this part; see --into."""
+    into: int = 2
+    """Into so many."""
+    edits: Path | None = None
+    """Apply the edits of this file too, first: one that the page has saved, or the edits.json of another clip."""
+    undo: int = 0
+    """Take so many of the last edits back, before anything else."""
+    formats: Names = ()
+    """Write these formats too; see videoparts masks."""
+    input: Path | None = None
+    """Where the clip is now, if it has moved and is needed."""
+    compute: ComputeSettings = field(default_factory=ComputeSettings)
+    quiet: Quiet = False
+    """Say nothing but errors."""
+
+    def __post_init__(self) -> None:
+        if self.undo < 0:
+            raise SettingsError(f"--undo must not be negative, got {self.undo}")
+
+    def run(self) -> None:
+        """Run the command."""
+        from videoparts.edits import FILE, save_edits
+        from videoparts.lock import only_run_in
+        from videoparts.runs import HOME
+        from videoparts.sinks.formats import FORMATS, formats_of
+
+        from .result import opened_result
+
+        result = opened_result(self.output)
+        wanted = formats_of(sorted({*self.formats, *(result.manifest.formats.keys() & FORMATS.keys())}))
+        for one in wanted:
+            one.require()
+        if self.undo > len(result.edits):
+            raise SettingsError(f"--undo {self.undo}: there are {len(result.edits)} edits to take back")
+        result = replace(result, edits=result.edits[: len(result.edits) - self.undo])
+        new = self._edits(result)
+        if not new and not self.undo and not self.formats:
+            raise SettingsError("nothing to do: give an edit, as in --rename 1=head, or --formats")
+        result = replace(result, edits=(*result.edits, *new))
+        terminal, path = Terminal(self.quiet), self.output / FILE
+        with only_run_in(self.output / HOME):
+            _Work(self, result, terminal).write(wanted)
+            save_edits(path, result.edits, result.manifest.part_model.sha256)
+        count = len(result.edits)
+        terminal.say(
+            f"{count} {'edit' if count == 1 else 'edits'} in {path}; --undo 1 takes the last one back"
+            if count
+            else f"{self.output} is as it was found: no edits"
+        )
+
+    def _edits(self, result: Result) -> list[edits.Edit]:
+        """What the command line asks for, in the order of the options."""
+        from videoparts.edits import load_edits
+
+        new: list[edits.Edit] = []
+        edition, coarser = result.edition, result.model.tree.coarser
+        if self.edits is not None:
+            given, part_model = load_edits(self.edits)
+            if part_model not in (None, result.manifest.part_model.sha256):
+                raise SettingsError(
+                    f"{self.edits}: these edits are about the parts of another part model; make the masks with the "
+                    "same --model-file"
+                )
+            new += given
+            edition = edition.after(given, coarser)
+        for make in self._asked():  # one after the other, so that a new name can be used at once
+            edit = checked(make(edition.number_of))
+            edition = edition.after([edit], coarser)
+            new.append(edit)
+        return new
+
+    def _asked(self) -> Iterator[Callable[[Callable[[str], int]], edits.Edit]]:
+        """What makes each edit of the options, once it is told which number a part has."""
+        from videoparts.edits import Drop, Merge, Recolor, Rename, Reorder, Smooth, Split
+
+        if (split := self.split) is not None:
+            yield lambda number: Split(number(split), self.into)
+        for part, name in map(_pair, self.rename):
+            yield lambda number, part=part, name=name: Rename(number(part), name)
+        for parts, _, name in (one.partition("=") for one in self.merge):
+            members = parts.split(",")
+            yield lambda number, members=members, name=name: Merge(tuple(map(number, members)), name or None)
+        if self.drop:
+            yield lambda number: Drop(tuple(map(number, self.drop)))
+        for part, colour in map(_pair, self.recolor):
+            yield lambda number, part=part, colour=colour: Recolor(number(part), colour)
+        if self.reorder:
+            yield lambda number: Reorder(tuple(map(number, self.reorder)))
+        if (window := self.smooth) is not None:
+            yield lambda number: Smooth(window)
+
+
+class _Work:
+    """Writes an edition of a run again."""
+
+    def __init__(self, command: Edit, result: Result, terminal: Terminal) -> None:
+        from .chain import Chain
+
+        self._command = command
+        self._result = result
+        self._terminal = terminal
+        identity = result.model.identity
+        names = ("model", "layer", "facet", "stride", "load_size", "binned")
+        options = PartOptions(
+            source=result.source_settings,
+            extractor=ExtractorSettings(**{name: getattr(identity, name) for name in names}),
+            compute=command.compute,
+        )
+        self._chain = Chain(options, terminal)
+
+    def write(self, formats: Sequence[Format]) -> None:
+        """Write all formats, the page if there was one, and the manifest."""
+        from .finer import make_finer
+        from .outputs import PAGE, Outputs
+        from .result import entries_without_pixels, kept_entries
+
+        result, run, manifest = self._result, self._result.run, self._result.manifest
+        edition, clock = result.edition, self._chain.clock
+        page = PAGE in manifest.formats
+        new_level = run.finer(edition.levels).frames < len(manifest.frames)
+        pixels = new_level or edition.window or any(one.pixels for one in formats)
+        source = self._source() if pixels or (page and not run.clip_path.exists()) else None
+        if new_level and source is not None:
+            refine = RefineSettings(**manifest.settings["refine"])
+            make_finer(self._chain, source, run, result.model, edition.levels, refine)
+        store = run.finer(edition.levels)
+        like, clip = manifest.source.info(), run.clip_path
+        outputs = Outputs(result.folder, like, edition, formats, page=page, clip=clip, clock=clock)
+        with outputs, ExitStack() as stack:
+            entries = entries_without_pixels(store, manifest) if source is None else kept_entries(store, source)
+            advance = stack.enter_context(self._terminal.bar("write", len(manifest.frames)))
+            outputs.write_all(stack.enter_context(closing(entries)), advance)
+        others = {name: paths for name, paths in manifest.formats.items() if name not in outputs.names}
+        written = outputs.finish(manifest.source, manifest.settings, run, manifest, others, len(result.edits))
+        self._terminal.note(*outputs.notes)
+        self._terminal.say(*written.report.lines())
+        self._terminal.times(clock, len(manifest.frames))
+        self._terminal.say(f"wrote {', '.join(sorted(p for paths in outputs.paths.values() for p in paths))}")
+
+    def _source(self) -> Source:
+        path = self._command.input or Path(self._result.manifest.source.path)
+        self._result.require_source(path)
+        return self._chain.open(path)
+
+
+def checked(edit: edits.Edit) -> edits.Edit:
+    """The edit, if its values can be what they are.
+
+    Raises:
+        SettingsError: they cannot.
+    """
+    from dataclasses import asdict
+
+    from videoparts.edits import edit_of
+
+    return edit_of({"do": edit.do, **asdict(edit)})
+
+
+def _pair(text: str) -> tuple[str, str]:
+    part, found, value = text.partition("=")
+    if not found:
+        raise SettingsError(f"{text!r} says no part and what it gets; write it as 1=head")
+    return part, value

@@ -1,0 +1,103 @@
+"""``videoparts effect``: the clip again, with an effect on some of its parts."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from videoparts.errors import SettingsError
+
+from .options import Names, Output, Quiet
+from .terminal import Terminal
+
+_TRANSPARENT = (".mov", ".webm")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectCommand:
+    """Write the clip again with some of its parts blurred, grey, tinted or cut out; sound and times kept.
+
+    Needs what videoparts masks has written for this clip, edits included.
+    """
+
+    input: tyro.conf.Positional[Path]
+    """The clip that the masks were made of."""
+    output: Output[Path]
+    """The video to write: .mp4, .mov, .mkv, .webm or .avi."""
+    masks: Path
+    """The folder that videoparts masks has written."""
+    part: Names
+    """Parts, by number or name, as in head or 1,3."""
+    do: Literal["blur", "grey", "tint", "cutout"]
+    """blur: so much that nothing can be told; grey: without colour; tint: in a colour; cutout: all but the parts goes,
+    with alpha in .mov (ProRes 4444) and .webm (VP9), else in front of a colour."""
+    others: bool = False
+    """Do it to everything but those parts."""
+    strength: float = 1.0
+    """How much: 0 to 1. Of blur its radius, up to 4: 1 is a twenty-fourth of the frame's short side."""
+    colour: str | None = None
+    """Of the tint, or behind a cutout, as in #3fa7d6. Unset: the first part's own; behind a cutout nothing, which is
+    black where the file cannot say it."""
+    codec: str | None = None
+    """FFmpeg's name of an encoder. Default: libx264; libvpx-vp9 for .webm."""
+    quality: int | None = None
+    """Constant quality of the encoder (CRF): lower is better and larger."""
+    speed: str | None = None
+    """Preset of the encoder, as FFmpeg names them. Default: veryfast."""
+    audio: bool = True
+    """Keep the sound."""
+    quiet: Quiet = False
+    """Say nothing but errors."""
+
+    def run(self) -> None:
+        """Run the command."""
+        from videoparts.atomic import ensure_not_input
+        from videoparts.clock import StageClock
+        from videoparts.edited import edited, smoothed
+        from videoparts.edits import read_colour
+        from videoparts.effects import Effect
+        from videoparts.sinks.effect_video import Covered, EffectVideo
+        from videoparts.sinks.encoder import Encoding
+        from videoparts.sources import open_source
+
+        from .result import kept_entries, opened_result
+
+        result = opened_result(self.masks)
+        result.require_source(self.input)
+        ensure_not_input(self.output, [self.input])
+        edition = result.edition
+        numbers = [edition.number_of(name) for name in self.part]
+        if not numbers:
+            raise SettingsError("--part: name a part, as in --part head")
+        source = open_source(self.input, result.source_settings)
+        own = next(part.colour for part in edition.parts if part.number == numbers[0])
+        default = own if self.do == "tint" else (0, 0, 0)
+        effect = Effect(self.do, self.strength, default if self.colour is None else read_colour(self.colour))
+        transparent = self.do == "cutout" and self.colour is None and self.output.suffix.lower() in _TRANSPARENT
+        clock, terminal = StageClock(), Terminal(self.quiet)
+        sink = EffectVideo(
+            self.output,
+            source.info,
+            effect,
+            Covered.of(edition.parts, numbers, self.others),
+            len(edition.parts),
+            encoding=Encoding(self.codec, self.quality, self.speed),
+            transparent=transparent,
+            audio=self.audio,
+            clock=clock,
+        )
+        frames = 0
+        with sink, closing(kept_entries(result.run.finer(edition.levels), source)) as entries:
+            shown = (edited(masks, edition, mattes=True) for masks, _ in entries)
+            with terminal.bar(self.do, source.info.frames) as advance:
+                for masks in smoothed(shown, edition):
+                    sink.write(masks)
+                    frames += len(masks)
+                    advance(len(masks))
+        terminal.note(*source.notes, *sink.notes)
+        terminal.times(clock, frames)
+        terminal.say(f"wrote {self.output}")

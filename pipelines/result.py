@@ -1,0 +1,143 @@
+"""What is in an output folder already."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from videoparts.config import SourceSettings
+from videoparts.edits import FILE as EDITS
+from videoparts.edits import Edit, Edition, load_edits
+from videoparts.errors import OutputError, SourceError
+from videoparts.frames import FrameBatch
+from videoparts.joints import Joint
+from videoparts.manifest import FILE as MANIFEST
+from videoparts.manifest import Manifest
+from videoparts.mask_store import KeptFrame, MaskStore
+from videoparts.masks import Part, PartMasks
+from videoparts.parts import PartModel
+from videoparts.runs import Run, kept_run
+from videoparts.source_hash import source_sha256
+from videoparts.sources.base import Source
+
+Entry = tuple[PartMasks, list[Joint]]
+"""Masks of one frame or a few, as they were found, and their joints."""
+
+
+def manifest_of(output: Path) -> Manifest | None:
+    """The manifest in an output folder, None where there is none."""
+    return Manifest.load(output) if (output / MANIFEST).exists() else None
+
+
+def refuse_edited(output: Path) -> None:
+    """Leave a folder alone whose masks were edited: a new run would throw the edits away.
+
+    Raises:
+        OutputError: there are edits.
+    """
+    path = output / EDITS
+    if path.exists() and (edits := load_edits(path)[0]):
+        raise OutputError(
+            f"{output} holds {len(edits)} edits of the masks that are there: write other formats with videoparts edit "
+            f"{output} --formats ..., remove {path} to begin anew, or choose another folder"
+        )
+
+
+@dataclass(frozen=True)
+class Result:
+    """An output folder with masks: what they were made of, and what edits have made of them."""
+
+    folder: Path
+    manifest: Manifest
+    run: Run
+    model: PartModel  # at the finest level that was labelled
+    first: Edition  # before any edit
+    edits: tuple[Edit, ...]
+
+    @property
+    def edition(self) -> Edition:
+        """What is in the folder now."""
+        return self.first.after(self.edits, self.model.tree.coarser)
+
+    @property
+    def source_settings(self) -> SourceSettings:
+        """Which frames of the source have masks."""
+        given = self.manifest.settings["source"]
+        return SourceSettings(**{name: value for name, value in given.items() if name != "sha256"})
+
+    def require_source(self, path: Path) -> None:
+        """Check that this is what the masks were made of.
+
+        Raises:
+            SourceError: it is not there, or another.
+        """
+        known = self.manifest.source
+        if not path.exists():
+            raise SourceError(f"{path}: the clip that the masks were made of is not there; say where it is")
+        if source_sha256(path) != known.sha256:
+            raise SourceError(f"{path}: the masks in {self.folder} were made of another clip, {known.name}; give that")
+
+
+def opened_result(folder: Path) -> Result:
+    """Open an output folder.
+
+    Raises:
+        SourceError: it has no manifest, or a broken one.
+        OutputError: what edits start from is not there any more.
+        SettingsError: its edits cannot be read.
+    """
+    manifest = Manifest.load(folder)
+    run = kept_run(folder, str(manifest.settings.get("run")))
+    model = PartModel.load(run.model_path)
+    finest = model.finer(max([len(model), *manifest.settings["levels"]]))
+    edits = load_edits(folder / EDITS)[0] if (folder / EDITS).exists() else []
+    return Result(folder, manifest, run, finest, edition_of(model, finest, manifest.settings["hidden"]), tuple(edits))
+
+
+def edition_of(model: PartModel, finest: PartModel, hidden: Collection[int]) -> Edition:
+    """The parts of a model, of labels of a finer level of it, before any edit."""
+    looks = zip(model.names, model.colours, strict=True)
+    parts = [Part(k, name, colour) for k, (name, colour) in enumerate(looks, start=1)]
+    return Edition.of(parts, frozenset(hidden), model.tree.coarser(len(finest), len(model)))
+
+
+def kept_entries(store: MaskStore, source: Source, *, chances: bool = False) -> Iterator[Entry]:
+    """The frames that a store holds, one at a time, with the source's pixels.
+
+    Raises:
+        SourceError: the source gives other frames than those that were labelled.
+    """
+    kept = store.read(chances=chances)
+    first = next(kept, None)
+    if first is None:
+        return
+    with closing(source.batches(1)) as batches:  # type: ignore[type-var]  # every source gives a generator
+        for batch, one in zip(batches, _chain(first, kept), strict=False):
+            if (int(batch.index[0]), int(batch.pts[0])) != (one.index, one.pts):
+                raise SourceError(
+                    f"{source.info.path}: gives other frames than before; run the command in a new folder"
+                )
+            yield _masks(batch, one), [one.joint]
+
+
+def entries_without_pixels(store: MaskStore, manifest: Manifest) -> Iterator[Entry]:
+    """The same from the store and the manifest alone; all pixels are black."""
+    source = manifest.source
+    black = np.broadcast_to(np.uint8(0), (1, source.height, source.width, 3))
+    for one, frame in zip(store.read(), manifest.frames, strict=True):
+        index, pts = np.array([one.index]), np.array([one.pts])
+        yield _masks(FrameBatch(black, index, pts, source.time_base, (frame.stem,)), one), [one.joint]
+
+
+def _masks(batch: FrameBatch, one: KeptFrame) -> PartMasks:
+    chances = None if one.chances is None else one.chances[None]
+    return PartMasks(batch, one.labels[None], one.matte[None], chances=chances)
+
+
+def _chain(first: KeptFrame, others: Iterator[KeptFrame]) -> Iterator[KeptFrame]:
+    yield first
+    yield from others

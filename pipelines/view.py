@@ -1,0 +1,66 @@
+"""``videoparts view``: open the page of an output folder."""
+
+from __future__ import annotations
+
+import webbrowser
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from .options import Quiet
+from .terminal import Terminal
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """Open the page that shows the parts in a folder, in your browser; made first, where it is not there.
+
+    The page is one file and needs neither a server nor the network. What is edited in it is saved as edits.json, which
+    videoparts edit OUTPUT --edits edits.json applies.
+    """
+
+    output: tyro.conf.Positional[Path]
+    """The folder that videoparts masks has written."""
+    input: Path | None = None
+    """Where the clip is now, if it has moved and the page has to be made."""
+    open: bool = True
+    """Open it; else only say where it is."""
+    quiet: Quiet = False
+    """Say nothing but errors."""
+
+    def run(self) -> None:
+        """Run the command."""
+        from videoparts.sinks.viewer import NAME
+
+        terminal, page = Terminal(self.quiet), self.output / NAME
+        if not page.exists():
+            self._make(terminal)
+        if not (self.open and webbrowser.open(page.resolve().as_uri())):
+            terminal.say(f"open {page} in a browser")
+
+    def _make(self, terminal: Terminal) -> None:
+        from videoparts.edited import edited, smoothed
+        from videoparts.lock import only_run_in
+        from videoparts.runs import HOME
+        from videoparts.sinks.viewer import Viewer
+        from videoparts.sources import open_source
+
+        from .result import kept_entries, opened_result
+
+        result = opened_result(self.output)
+        path = self.input or Path(result.manifest.source.path)
+        result.require_source(path)
+        source, edition = open_source(path, result.source_settings), result.edition
+        viewer = Viewer(self.output, source.info, edition.parts, clip=result.run.clip_path)
+        with (
+            only_run_in(self.output / HOME),
+            viewer,
+            closing(kept_entries(result.run.finer(edition.levels), source)) as entries,
+            terminal.bar("page", source.info.frames) as advance,
+        ):
+            shown = (edited(masks, edition, mattes=bool(edition.window)) for masks, _ in entries)
+            for masks in smoothed(shown, edition):
+                viewer.write(masks)
+                advance(len(masks))
