@@ -116,15 +116,15 @@ class Chain:
 class AtLevel:
     """Gives sinks the masks of a coarser level of the same tree of parts."""
 
-    fine: PartModel  # whose masks come
+    fine: PartModel  # whose masks come, with the parts that it hides
     level: int  # parts that the sinks are given
     sinks: Sequence[Sink]
 
     def write(self, masks: PartMasks) -> None:
         """Take the masks of the next frames."""
-        if self.level != len(self.fine):
-            number = np.array([0, *self.fine.tree.coarser(len(self.fine), self.level)], dtype=np.uint8)
-            masks = PartMasks(masks.frames, number[masks.labels])
+        within = self.fine.tree.coarser(len(self.fine), self.level)
+        number = [0 if k in self.fine.hidden else part for k, part in enumerate(within, start=1)]
+        masks = PartMasks(masks.frames, np.array([0, *number], dtype=np.uint8)[masks.labels])
         for sink in self.sinks:
             sink.write(masks)
 

@@ -74,9 +74,27 @@ class Masks(MaskOptions):
         source = chain.open(self.input)
         ensure_not_input(self.output, [self.input])
         refuse_edited(self.output)
+        self._check_outputs(source, given)
         settings = self._settings(given)
         with only_run_in(self.output / HOME):
             self._write(chain, source, Run(self.output, run_key(settings)), given, settings)
+
+    def _check_outputs(self, source: Source, given: PartModel | None) -> None:
+        """Find what cannot be written before hours of work: sinks look at their targets at birth, and touch nothing."""
+        from videoparts.masks import Part
+        from videoparts.palette import part_colour
+        from videoparts.sinks.formats import formats_of
+        from videoparts.sinks.label_images import LabelImages
+        from videoparts.sinks.viewer import Viewer
+
+        names = given.names if given is not None else [f"part{k}" for k in range(1, 5)]
+        parts = [Part(k, name, part_colour(k)) for k, name in enumerate(names, start=1)]
+        for one in formats_of(self.formats):
+            one.open(self.output, source.info, parts)
+        for level in self.levels:
+            LabelImages(self.output / LEVELS, name=str(level), inputs=[self.input])
+        if self.page:
+            Viewer(self.output, source.info, parts)
 
     def _settings(self, given: PartModel | None) -> dict[str, Any]:
         """All that the masks depend on, as JSON has it. Which parts are shown, and in which formats, is not of it."""

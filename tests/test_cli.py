@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image
+from videoparts.pipelines import labelling
 from videoparts.pipelines.chain import Chain
 from videoparts.pipelines.demo import demo_clip
 from videoparts.pipelines.main import main
 from videoparts.pipelines.main import parse as parse_command
 from videoparts.pipelines.options import MaskOptions
 
+from videoparts.masks import PartMasks
 from videoparts.parts import PartModel
 from videoparts.presets import PRESETS, Preset, PresetName
+from videoparts.segmentation import segment
 
 # Small, so that a run takes seconds: real weights all the same.
 QUICK = ["--load-size", "112", "--frames", "6", "--offline", "--device", "cpu"]
@@ -285,17 +289,16 @@ def test_levels_are_nested_and_from_one_pass(
     short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     passes: list[object] = []
-    label = Chain.label
 
-    def counted(*arguments: Any) -> None:
+    def counted(*arguments: Any, **more: Any) -> Iterator[PartMasks]:
         passes.append(arguments)
-        label(*arguments)
+        return segment(*arguments, **more)
 
-    monkeypatch.setattr(Chain, "label", counted)
+    monkeypatch.setattr(labelling, "segment", counted)
     assert main(["masks", str(short_clip), "-o", str(tmp_path), "--parts", "3", "--levels", "8,2,3,2", *QUICK]) == 0
     assert len(passes) == 1
-    assert "wrote as many of 2, 3, 8 parts" in capsys.readouterr().err
-    assert left_in(tmp_path) == ["davis", "levels"]
+    assert "wrote davis, levels/2, levels/3, levels/8, viewer.html" in capsys.readouterr().err
+    assert left_in(tmp_path) == [".videoparts", "davis", "levels", "manifest.json", "viewer.html"]
     assert left_in(tmp_path / "levels") == ["2", "3", "8"]
     three, eight = labels(tmp_path), labels(tmp_path, "levels/8")
     assert left_in(tmp_path / "davis") == left_in(tmp_path / "levels" / "8")

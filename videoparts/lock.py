@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .atomic import output_errors
 from .errors import OutputError
+
+_NAME = ".lock"
 
 
 @contextmanager
@@ -25,7 +27,8 @@ def only_run_in(folder: Path) -> Iterator[None]:
     except ImportError:  # Windows
         yield
         return
-    path = folder / ".lock"
+    path = folder / _NAME
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         file = path.open("a")
@@ -36,4 +39,11 @@ def only_run_in(folder: Path) -> Iterator[None]:
             raise OutputError(f"{folder.parent}: another run is writing there; wait for its end") from None
         except OSError:  # a disk that knows no locks
             pass
-        yield
+        try:
+            yield
+        finally:
+            if [one.name for one in folder.iterdir()] == [_NAME]:  # nothing was kept: leave nothing
+                path.unlink()
+                with suppress(OSError):
+                    for one in made:
+                        one.rmdir()

@@ -17,6 +17,7 @@ from .frames import Pixels
 
 _REACH = 1 / 60  # of the frame's short side: farther from the outline a pixel is covered whole, or not at all
 _MENDED = 2  # pixels around one whose label was changed after the matte was made, in which the matte is made anew
+_LEAD = 1.1  # how much more than any other a part has of a pixel that has its label: more than rounding can take
 _PASSAGE = cv2.getGaussianKernel(5, 1.0)[:, 0]  # how parts pass into each other: weights of the pixels around
 
 
@@ -32,7 +33,7 @@ def agreeing_matte(matte: Pixels, labels: Pixels, before: Pixels) -> Pixels:
         before: (H, W) uint8, the labels that came with the matte.
 
     Returns:
-        (H, W) uint8.
+        (H, W) uint8: above 127 just where there is a part.
     """
     reach = max(2, round(min(labels.shape) * _REACH))
     inside = (labels > 0).view(np.uint8)
@@ -45,7 +46,7 @@ def agreeing_matte(matte: Pixels, labels: Pixels, before: Pixels) -> Pixels:
         about = _grown(changed.view(np.uint8), _MENDED).view(bool)
         matte[about & ((edge == 0) | ((matte > 127) != (inside > 0)))] = 0
         matte = np.where(about & (matte == 0), hard, matte)
-    return np.asarray(matte, dtype=np.uint8)
+    return np.where(labels > 0, np.maximum(matte, 128), np.minimum(matte, 127)).astype(np.uint8)
 
 
 def part_mattes(matte: Pixels, labels: Pixels, numbers: Sequence[int]) -> Pixels:
@@ -57,7 +58,8 @@ def part_mattes(matte: Pixels, labels: Pixels, numbers: Sequence[int]) -> Pixels
         numbers: labels of the parts that are wanted.
 
     Returns:
-        (K, H, W) uint8. Over all parts that there are, they add up to the matte, exactly.
+        (K, H, W) uint8. Over all parts that there are, they add up to the matte, exactly; and where that is above 127,
+        the part of the label has the most of it.
     """
     planes = np.zeros((len(numbers), *labels.shape), np.uint8)
     left, top, width, height = cv2.boundingRect(cv2.max(matte, labels))
@@ -87,6 +89,10 @@ def _passages(whole: Pixels, near: Pixels, seam: npt.NDArray[np.intp]) -> list[t
     for dy, down in enumerate(_PASSAGE):
         for dx, right in enumerate(_PASSAGE):
             share[padded[y + dy, x + dx], each] += np.float32(down * right)
+    # The part that the label names has the most, where its own are but few pixels around, too.
+    mine = padded[y + 2, x + 2], each
+    share[mine] = np.maximum(share[mine], _LEAD * share.max(axis=0))
+    share /= share.sum(axis=0)
     # Differences of rounded running sums: so the parts add up to the whole, to the last bit.
     running = np.rint(np.cumsum(share, axis=0) * whole.flat[seam])
     running[-1] = whole.flat[seam]
