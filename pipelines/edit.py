@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from videoparts.clock import StageClock
 from videoparts.config import ComputeSettings, ExtractorSettings, RefineSettings
 from videoparts.errors import SettingsError
 
@@ -18,6 +19,7 @@ from .terminal import Terminal
 
 if TYPE_CHECKING:
     from videoparts import edits
+    from videoparts.edits import Edition
     from videoparts.sinks.formats import Format
     from videoparts.sources.base import Source
 
@@ -105,7 +107,7 @@ class Edit:
         from videoparts.edits import load_edits
 
         new: list[edits.Edit] = []
-        edition, coarser = result.edition, result.model.tree.coarser
+        edition, coarser = result.edition, result.coarser
         if self.edits is not None:
             given, part_model = load_edits(self.edits)
             if part_model not in (None, result.manifest.part_model.sha256):
@@ -146,35 +148,24 @@ class _Work:
     """Writes an edition of a run again."""
 
     def __init__(self, command: Edit, result: Result, terminal: Terminal) -> None:
-        from .chain import Chain
-
         self._command = command
         self._result = result
         self._terminal = terminal
-        identity = result.model.identity
-        names = ("model", "layer", "facet", "stride", "load_size", "binned")
-        options = PartOptions(
-            source=result.source_settings,
-            extractor=ExtractorSettings(**{name: getattr(identity, name) for name in names}),
-            compute=command.compute,
-        )
-        self._chain = Chain(options, terminal)
+        self._clock = StageClock()
 
     def write(self, formats: Sequence[Format]) -> None:
         """Write all formats, the page if there was one, and the manifest."""
-        from .finer import make_finer
         from .outputs import PAGE, Outputs
         from .result import entries_without_pixels, kept_entries
 
         result, run, manifest = self._result, self._result.run, self._result.manifest
-        edition, clock = result.edition, self._chain.clock
+        edition, clock = result.edition, self._clock
         page = PAGE in manifest.formats
         new_level = run.finer(edition.levels).frames < len(manifest.frames)
         pixels = new_level or edition.window or any(one.pixels for one in formats)
         source = self._source() if pixels or (page and not run.clip_path.exists()) else None
         if new_level and source is not None:
-            refine = RefineSettings(**manifest.settings["refine"])
-            make_finer(self._chain, source, run, result.model, edition.levels, refine)
+            self._make_finer(source, edition)
         store = run.finer(edition.levels)
         like, clip = manifest.source.info(), run.clip_path
         outputs = Outputs(result.folder, like, edition, formats, page=page, clip=clip, clock=clock)
@@ -183,16 +174,37 @@ class _Work:
             advance = stack.enter_context(self._terminal.bar("write", len(manifest.frames)))
             outputs.write_all(stack.enter_context(closing(entries)), advance)
         others = {name: paths for name, paths in manifest.formats.items() if name not in outputs.names}
-        written = outputs.finish(manifest.source, manifest.settings, run, manifest, others, len(result.edits))
+        written = outputs.finish(
+            manifest.source, manifest.settings, manifest.part_model, manifest, others, len(result.edits)
+        )
         self._terminal.note(*outputs.notes)
         self._terminal.say(*written.report.lines())
         self._terminal.times(clock, len(manifest.frames))
         self._terminal.say(f"wrote {', '.join(sorted(p for paths in outputs.paths.values() for p in paths))}")
 
     def _source(self) -> Source:
+        from videoparts.sources import open_source
+
         path = self._command.input or Path(self._result.manifest.source.path)
         self._result.require_source(path)
-        return self._chain.open(path)
+        source = open_source(path, self._result.source_settings)
+        self._terminal.note(*source.notes)
+        return source
+
+    def _make_finer(self, source: Source, edition: Edition) -> None:
+        from .chain import Chain
+        from .finer import make_finer
+
+        result, identity = self._result, self._result.manifest.part_model.extractor
+        names = ("model", "layer", "facet", "stride", "load_size", "binned")
+        options = PartOptions(
+            source=result.source_settings,
+            extractor=ExtractorSettings(**{name: getattr(identity, name) for name in names}),
+            compute=self._command.compute,
+        )
+        chain = Chain(options, self._terminal, self._clock)
+        refine = RefineSettings(**result.manifest.settings["refine"])
+        make_finer(chain, source, result.run, result.model, edition.levels, refine)
 
 
 def checked(edit: edits.Edit) -> edits.Edit:

@@ -112,14 +112,15 @@ class Masks(MaskOptions):
         }
 
     def _write(self, chain: Chain, source: Source, run: Run, given: PartModel | None, settings: dict[str, Any]) -> None:
-        from videoparts.manifest import ManifestSource
+        from videoparts.manifest import ManifestModel, ManifestSource
         from videoparts.sinks.formats import FORMATS, formats_of
         from videoparts.sinks.label_images import LabelImages
+        from videoparts.source_hash import source_sha256
 
         from .chain import AtLevel
         from .labelling import all_entries
         from .outputs import Outputs
-        from .result import edition_of, manifest_of
+        from .result import edition_of, found_by, manifest_of
 
         model = self._model(chain, source, run, given)
         levels = sorted(set(self.levels))
@@ -128,7 +129,8 @@ class Masks(MaskOptions):
         formats = {*self.formats}
         if before is not None and before.settings.get("run") == run.key:
             formats |= before.formats.keys() & FORMATS.keys()  # of the same masks: they are kept up
-        edition = edition_of(model, finest, model.hidden)
+        found = found_by(model, finest)
+        edition = edition_of(found)
         outputs = Outputs(
             self.output,
             source.info,
@@ -149,9 +151,9 @@ class Masks(MaskOptions):
             outputs.write_all(_tapped(stack.enter_context(closing(entries)), sinks), advance)
         more = {LEVELS: tuple(f"{LEVELS}/{level}" for level in levels)} if levels else {}
         made_from = ManifestSource.of(source.info, len(outputs.report.frames))
-        manifest = outputs.finish(
-            made_from, settings | {"preset": self.preset, "hidden": sorted(model.hidden)}, run, before, more
-        )
+        settings |= {"preset": self.preset, "run": run.key, "found": found}
+        made_with = ManifestModel(source_sha256(run.model_path), model.identity)
+        manifest = outputs.finish(made_from, settings, made_with, before, more)
         run.remove_others()
         chain.terminal.note(*source.notes, *outputs.notes)
         chain.terminal.say(*manifest.report.lines())

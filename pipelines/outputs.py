@@ -21,10 +21,8 @@ from videoparts.joints import Joint, JointCounter
 from videoparts.manifest import Manifest, ManifestModel, ManifestSource, versions
 from videoparts.masks import PartMasks
 from videoparts.report import MaskReport
-from videoparts.runs import Run
 from videoparts.sinks.formats import Format, FormatSink
 from videoparts.sinks.viewer import Viewer
-from videoparts.source_hash import source_sha256
 
 from .result import Entry
 
@@ -125,7 +123,7 @@ class Outputs:
         self,
         source: ManifestSource,
         settings: Mapping[str, Any],
-        run: Run,
+        model: ManifestModel,
         before: Manifest | None,
         more: Mapping[str, tuple[str, ...]],
         edits: int = 0,
@@ -135,7 +133,7 @@ class Outputs:
         Args:
             source: what the frames came from.
             settings: what the masks were made with.
-            run: where they are kept.
+            model: that they were made with.
             before: the manifest that was there.
             more: other outputs, by their name.
             edits: how many were applied.
@@ -143,8 +141,8 @@ class Outputs:
         manifest = Manifest(
             source=source,
             frames=self.report.frames,
-            settings={**settings, "run": run.key},
-            part_model=ManifestModel(source_sha256(run.model_path), run.identity),
+            settings=dict(settings),
+            part_model=model,
             parts=self._edition.parts,
             tracks=self.report.tracks,
             formats={**self.paths, **more},

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,10 +21,12 @@ from videoparts.manifest import FILE as MANIFEST
 from videoparts.manifest import Manifest
 from videoparts.mask_store import KeptFrame, MaskStore
 from videoparts.masks import Part, PartMasks
-from videoparts.parts import PartModel
 from videoparts.runs import Run, kept_run
 from videoparts.source_hash import source_sha256
 from videoparts.sources.base import Source
+
+if TYPE_CHECKING:
+    from videoparts.parts import PartModel
 
 Entry = tuple[PartMasks, list[Joint]]
 """Masks of one frame or a few, as they were found, and their joints."""
@@ -54,14 +58,24 @@ class Result:
     folder: Path
     manifest: Manifest
     run: Run
-    model: PartModel  # at the finest level that was labelled
     first: Edition  # before any edit
     edits: tuple[Edit, ...]
 
     @property
     def edition(self) -> Edition:
         """What is in the folder now."""
-        return self.first.after(self.edits, self.model.tree.coarser)
+        return self.first.after(self.edits, self.coarser)
+
+    def coarser(self, fine: int, coarse: int) -> tuple[int, ...]:
+        """`PartTree.coarser` of the part model, which is loaded when a part is divided, and not before."""
+        return self.model.tree.coarser(fine, coarse)
+
+    @cached_property
+    def model(self) -> PartModel:
+        """The part model, at the finest level that was labelled."""
+        model = self.run.model()
+        assert model is not None
+        return model.finer(self.first.levels[0])
 
     @property
     def source_settings(self) -> SourceSettings:
@@ -92,17 +106,29 @@ def opened_result(folder: Path) -> Result:
     """
     manifest = Manifest.load(folder)
     run = kept_run(folder, str(manifest.settings.get("run")))
-    model = PartModel.load(run.model_path)
-    finest = model.finer(max([len(model), *manifest.settings["levels"]]))
     edits = load_edits(folder / EDITS)[0] if (folder / EDITS).exists() else []
-    return Result(folder, manifest, run, finest, edition_of(model, finest, manifest.settings["hidden"]), tuple(edits))
+    return Result(folder, manifest, run, edition_of(manifest.settings["found"]), tuple(edits))
 
 
-def edition_of(model: PartModel, finest: PartModel, hidden: Collection[int]) -> Edition:
-    """The parts of a model, of labels of a finer level of it, before any edit."""
+def found_by(model: PartModel, finest: PartModel) -> dict[str, Any]:
+    """What a manifest says of the parts that a run has found, as JSON has it.
+
+    Args:
+        model: the parts.
+        finest: the same model at the level that was labelled.
+    """
     looks = zip(model.names, model.colours, strict=True)
-    parts = [Part(k, name, colour) for k, (name, colour) in enumerate(looks, start=1)]
-    return Edition.of(parts, frozenset(hidden), model.tree.coarser(len(finest), len(model)))
+    return {
+        "parts": [{"number": k, "name": name, "colour": colour} for k, (name, colour) in enumerate(looks, start=1)],
+        "hidden": sorted(model.hidden),
+        "within": model.tree.coarser(len(finest), len(model)),
+    }
+
+
+def edition_of(found: Mapping[str, Any]) -> Edition:
+    """The parts that `found_by` told of, before any edit."""
+    parts = [Part(one["number"], one["name"], tuple(one["colour"])) for one in found["parts"]]
+    return Edition.of(parts, frozenset(found["hidden"]), found["within"])
 
 
 def kept_entries(store: MaskStore, source: Source, *, chances: bool = False) -> Iterator[Entry]:

@@ -11,9 +11,10 @@ import torch
 import torch.nn.functional as F
 
 from videoparts.descriptors import unit_length
-from videoparts.features import ExtractorIdentity, Features
+from videoparts.features import Features
 from videoparts.frames import FrameBatch, Pixels, VideoInfo
 from videoparts.grid import Grid
+from videoparts.identity import ExtractorIdentity
 from videoparts.sources.around import Neighbourhood, neighbourhoods
 from videoparts.sources.selection import seen_at
 

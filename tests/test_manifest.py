@@ -20,8 +20,8 @@ from media import Clip, folder
 
 from videoparts import __version__
 from videoparts.errors import OutputError, SourceError
-from videoparts.features import ExtractorIdentity
 from videoparts.frames import ColourTags
+from videoparts.identity import ExtractorIdentity
 from videoparts.manifest import (
     FORMAT,
     Manifest,

@@ -11,9 +11,10 @@ import safetensors.torch
 import torch
 
 from videoparts.errors import ModelMismatchError, OutputError, SettingsError
-from videoparts.features import ExtractorIdentity, Features
+from videoparts.features import Features
 from videoparts.grid import Grid
 from videoparts.hierarchy import PartTree, tree_tensors
+from videoparts.identity import ExtractorIdentity
 from videoparts.palette import part_colour
 from videoparts.part_descriptors import part_descriptors
 from videoparts.parts import PartModel, check_model_path

@@ -7,9 +7,9 @@ from typing import Protocol
 
 import torch
 
-from .config import Facet
 from .frames import Pixels
 from .grid import Grid
+from .identity import ExtractorIdentity
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,20 +40,6 @@ class Features:
             f"Features(descriptors={tuple(self.descriptors.shape)}, attention={attention}, tokens={tokens}, "
             f"grid={self.grid})"
         )
-
-
-@dataclass(frozen=True)
-class ExtractorIdentity:
-    """All that a descriptor depends on, beside the frame. Two extractors of one identity are interchangeable, up to
-    the rounding of their precision."""
-
-    model: str  # timm's name
-    layer: int  # block, from 0
-    facet: Facet
-    stride: int
-    load_size: int
-    binned: bool
-    fingerprint: str  # of the weights
 
 
 class Extractor(Protocol):

@@ -19,8 +19,8 @@ import numpy as np
 
 from .atomic import atomic_file
 from .errors import SourceError
-from .features import ExtractorIdentity
 from .frames import ColourTags, VideoInfo
+from .identity import ExtractorIdentity
 from .masks import Part
 from .report import FrameEntry, Report, Track
 from .source_hash import source_sha256
@@ -75,7 +75,6 @@ class ManifestSource:
             colour=info.colour,
             has_audio=info.has_audio,
         )
-
 
     def info(self) -> VideoInfo:
         """The source's info, without opening it."""

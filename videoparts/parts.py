@@ -14,8 +14,9 @@ import torch
 
 from .atomic import atomic_file
 from .errors import ModelMismatchError, SettingsError
-from .features import ExtractorIdentity, Features
+from .features import Features
 from .hierarchy import PartTree, tree_from, tree_tensors
+from .identity import ExtractorIdentity
 from .palette import part_colour
 from .part_descriptors import part_descriptors
 from .probe import Probe, probe_from, probe_tensors

@@ -11,12 +11,13 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import OutputError
-from .features import ExtractorIdentity
 from .mask_store import MaskStore
-from .parts import PartModel
+
+if TYPE_CHECKING:
+    from .parts import PartModel
 
 HOME = ".videoparts"
 _MODEL = "parts.safetensors"
@@ -46,12 +47,9 @@ class Run:
 
     def model(self) -> PartModel | None:
         """The part model, None where none was kept yet."""
-        return PartModel.load(self.model_path) if self.model_path.exists() else None
+        from .parts import PartModel  # loads torch, which most edits do not need
 
-    @property
-    def identity(self) -> ExtractorIdentity:
-        """The extractor that the part model was made with."""
-        return PartModel.load(self.model_path).identity
+        return PartModel.load(self.model_path) if self.model_path.exists() else None
 
     def masks(self) -> MaskStore:
         """The masks as they were found."""

@@ -18,9 +18,10 @@ from .config import ComputeSettings, ExtractorSettings
 from .descriptors import log_bin, unit_length
 from .devices import resolve_device, resolve_precision
 from .errors import SettingsError, WeightsError
-from .features import ExtractorIdentity, Features
+from .features import Features
 from .frames import Pixels
 from .grid import Grid
+from .identity import ExtractorIdentity
 from .naming import Tensors, timm_name
 from .positions import resample_positions, resampling_of
 from .resize import resize
