@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
 Small = npt.NDArray[np.float32]
 
+_LEAST_CHANGE = 1 / 512  # of a share: less than rounding
 _ROWS = 240  # pixels on the short side of the pictures on which averages are made
 _NOBODY = 255  # stands for all parts that are not shown, while mattes are shared out
 
@@ -57,27 +57,32 @@ def smoothed(items: Iterable[PartMasks], edition: Edition) -> Iterator[PartMasks
     if not edition.window:
         yield from items
         return
-    from .window import windowed  # loads torch, which no other edit needs
+    from torch import device, from_numpy  # takes its time, and no other edit needs it
+
+    from .devices import on_all_cores
+    from .stream import prefetch
+    from .window import windowed
 
     numbers = np.array([0, *(part.number for part in edition.parts)], dtype=np.uint8)
-    waiting: deque[tuple[PartMasks, Small]] = deque()
+    taken: dict[int, tuple[PartMasks, Small]] = {}  # of the frames in between, by the index of the first of a batch
 
     def scored() -> Iterator[tuple[FrameBatch, Tensor]]:
-        from torch import from_numpy
-
         for masks in items:
             assert masks.mattes is not None
             small = np.stack([_small(planes) for planes in masks.mattes])
-            waiting.append((masks, small))
+            taken[int(masks.frames.index[0])] = masks, small
             yield masks.frames, from_numpy(small)
 
-    with closing(windowed(scored(), edition.window)) as averaged:
-        for _, scores in averaged:
-            masks, small = waiting.popleft()
-            assert masks.mattes is not None
-            each = zip(masks.mattes, scores.numpy() - small, strict=True)
-            labels, mattes = zip(*(_changed(planes, by, numbers) for planes, by in each), strict=True)
-            yield PartMasks(masks.frames, np.stack(labels), mattes=np.stack(mattes))
+    def changed(averages: tuple[FrameBatch, Tensor]) -> PartMasks:
+        frames, scores = averages
+        masks, small = taken.pop(int(frames.index[0]))
+        assert masks.mattes is not None
+        each = zip(masks.mattes, scores.numpy() - small, strict=True)
+        labels, mattes = zip(*(_changed(planes, by, numbers) for planes, by in each), strict=True)
+        return PartMasks(frames, np.stack(labels), mattes=np.stack(mattes))
+
+    with closing(prefetch(scored())) as coming, closing(windowed(coming, edition.window)) as averaged:
+        yield from prefetch(on_all_cores(changed, averaged, device("cpu")))
 
 
 def _small(mattes: Pixels) -> Small:
@@ -91,10 +96,26 @@ def _small(mattes: Pixels) -> Small:
 
 def _changed(mattes: Pixels, by: Small, numbers: npt.NDArray[np.uint8]) -> tuple[Pixels, Pixels]:
     """Labels (H, W) and mattes (K, H, W) of one frame after its mattes have changed by shares (K, y, x)."""
-    size = mattes.shape[2], mattes.shape[1]
-    sums = np.stack([plane + 255 * cv2.resize(change, size) for plane, change in zip(mattes, by, strict=True)])
-    sums = np.asarray(sums.clip(0, 255), dtype=np.float32)
+    height, width = mattes.shape[1:]
+    labels = np.zeros((height, width), np.uint8)
+    # Worked out where there is a part, before or after.
+    map_down, map_right = by.shape[1] / height, by.shape[2] / width
+    there = np.abs(by).max(0) > _LEAST_CHANGE
+    there |= cv2.resize(mattes.max(0), there.shape[::-1], interpolation=cv2.INTER_AREA) > 0
+    left, top, wide, high = cv2.boundingRect(there.view(np.uint8))
+    if not wide:
+        return labels, np.zeros_like(mattes)
+    small = np.s_[max(0, top - 1) : top + high + 1, max(0, left - 1) : left + wide + 1]
+    box = np.s_[
+        round(small[0].start / map_down) : min(height, round(min(small[0].stop, by.shape[1]) / map_down)),
+        round(small[1].start / map_right) : min(width, round(min(small[1].stop, by.shape[2]) / map_right)),
+    ]
+    size = box[1].stop - box[1].start, box[0].stop - box[0].start
+    each = zip(mattes[:, box[0], box[1]], by[:, small[0], small[1]], strict=True)
+    sums = np.stack([plane + 255 * cv2.resize(change, size) for plane, change in each]).clip(0, 255)
     whole = np.rint(sums.sum(0)).clip(0, 255).astype(np.uint8)
-    labels = numbers[np.where(whole > 127, sums.argmax(0) + 1, 0)]
-    whole = agreeing_matte(whole, labels, labels)
-    return labels, part_mattes(whole, labels, numbers[1:].tolist())
+    labels[box] = numbers[np.where(whole > 127, sums.argmax(0) + 1, 0)]
+    matte = np.zeros_like(labels)
+    matte[box] = whole
+    matte = agreeing_matte(matte, labels, labels)
+    return labels, part_mattes(matte, labels, numbers[1:].tolist())
