@@ -156,7 +156,8 @@ def entries_without_pixels(store: MaskStore, manifest: Manifest) -> Iterator[Ent
     black = np.broadcast_to(np.uint8(0), (1, source.height, source.width, 3))
     for one, frame in zip(store.read(), manifest.frames, strict=True):
         index, pts = np.array([one.index]), np.array([one.pts])
-        yield _masks(FrameBatch(black, index, pts, source.time_base, (frame.stem,)), one), [one.joint]
+        names = (frame.stem,) if source.kind == "frames" else None
+        yield _masks(FrameBatch(black, index, pts, source.time_base, names), one), [one.joint]
 
 
 def _masks(batch: FrameBatch, one: KeptFrame) -> PartMasks:

@@ -93,6 +93,7 @@ def test_a_merged_part_is_split_into_what_it_was_made_of() -> None:
     assert edition.levels == (4,)
     assert named(edition) == {1: "part1", 2: "body", 3: "part3", 4: "body-4"}
     assert edition.labels(EVERYTHING).tolist() == EVERYTHING.tolist()
+    assert named(after(Merge((1, 4)), Split(1, 2))) == {1: "part1", 2: "part2", 3: "part3", 4: "part1-4"}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Edits of masks that are there already: what each part is called, looks like, and consists of.
 
 Edits are applied one after the other, from the parts that a run has found. A part keeps its number whatever happens to
-others: a merge keeps the first number, a split keeps its own for the first piece and takes free ones for the rest, and
+others: a merge keeps the first number, a split keeps its own for the first piece and takes new ones for the rest, and
 nothing but `Reorder` gives new numbers.
 """
 
@@ -196,7 +196,7 @@ class Edition:
         if len(pieces) > edit.into:  # it was merged from more: nothing says which of them belong together
             raise SettingsError(f"{told(edit)}: it is made of {len(pieces)} parts; divide it into {len(pieces)}")
         taken = {one.number for one in self.parts}
-        free = [number for number in range(1, 256) if number not in taken][: edit.into - 1]
+        free = [k for k in (*range(max(taken) + 1, 256), *range(1, 256)) if k not in taken][: edit.into - 1]
         names = {one.name for one in self.parts}
         parts = list(self.parts)
         for label, number in zip(pieces[1:], free, strict=True):
