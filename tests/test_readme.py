@@ -45,7 +45,7 @@ def test_its_commands_are_understood(
 
 def test_its_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
     known = ""
-    for command in ("overlay", "masks", "fit", "demo", "evaluate", "info"):
+    for command in ("overlay", "masks", "edit", "effect", "view", "fit", "demo", "evaluate", "info"):
         with pytest.raises(SystemExit):
             parse([command, "--help"])
         known += capsys.readouterr().out
