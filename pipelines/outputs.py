@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from videoparts.atomic import remove
 from videoparts.clock import StageClock
 from videoparts.edited import edited, smoothed
 from videoparts.edits import Edition
@@ -154,7 +154,9 @@ class Outputs:
         kept = {path for paths in manifest.formats.values() for path in paths}
         for path in () if before is None else (path for paths in before.formats.values() for path in paths):
             if path not in kept:
-                _remove(self.folder / path)
+                remove(self.folder / path)
+                with suppress(OSError):  # the folder of a format whose files have all gone
+                    (self.folder / path).parent.rmdir()
         return manifest
 
     def _write(self, masks: PartMasks, joints: Sequence[Joint]) -> None:
@@ -167,13 +169,3 @@ class Outputs:
         self.report.write(masks, joints, numbers)
         for one in work:
             one.result()
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with suppress(OSError):
-            path.unlink()
-    with suppress(OSError):  # the folder of a format whose files have all gone
-        path.parent.rmdir()

@@ -11,7 +11,7 @@ import pytest
 from videoparts.errors import OutputError
 from videoparts.frames import FrameBatch
 from videoparts.joints import Joint
-from videoparts.mask_store import MaskStore, save_arrays
+from videoparts.mask_store import MaskStore
 from videoparts.masks import PartMasks
 
 FRAMES = 150
@@ -117,13 +117,3 @@ def test_a_broken_piece_is_told(tmp_path: Path) -> None:
     piece.write_bytes(piece.read_bytes()[:500])
     with pytest.raises(OutputError, match=r"masks-0000000.npz: cannot be read .*; remove it and run the command again"):
         MaskStore(tmp_path)
-
-
-def test_arrays_need_no_pickle_and_are_the_same_bytes(tmp_path: Path) -> None:
-    arrays = {"a": np.arange(5), "name": np.array(["left ear", "<b>"])}
-    save_arrays(tmp_path / "one.npz", arrays)
-    save_arrays(tmp_path / "two.npz", arrays)
-    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
-    with np.load(tmp_path / "one.npz", allow_pickle=False) as read:
-        assert read["name"].tolist() == ["left ear", "<b>"]
-        assert read["a"].tolist() == [0, 1, 2, 3, 4]

@@ -68,7 +68,7 @@ class AtomicFile:
 
     def discard(self) -> None:
         """Remove what was written, and the parent folders that were made for it. Never raises."""
-        _remove(self.temporary)
+        remove(self.temporary)
         _ours.discard(self.temporary.name)
         for folder in reversed(self._new_parents):
             with suppress(OSError):  # not empty: something else lives there now
@@ -129,7 +129,7 @@ class AtomicFolder(AtomicFile):
             raise
         finally:
             _ours.discard(old.name)
-        _remove(old)
+        remove(old)
 
 
 @contextmanager
@@ -201,7 +201,7 @@ def _remove_leftovers(target: Path) -> None:
     for path in target.parent.glob(f"{_stamp(target)}-*"):
         pid = path.name[len(_stamp(target)) + 1 :].partition("-")[0]
         if pid.isdecimal() and path.name not in _ours and not _alive(int(pid)):
-            _remove(path)
+            remove(path)
 
 
 def _alive(pid: int) -> bool:
@@ -226,7 +226,8 @@ def _make_parents(target: Path, made: list[Path]) -> None:
         made.append(folder)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it. Never raises."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .archives import write_npz
 from .atomic import atomic_file
 from .errors import OutputError
 from .frames import Pixels
@@ -25,10 +26,8 @@ from .masks import PartMasks
 
 _PIECE = 16  # frames: what a run that is killed has to do again, at most;
 _LARGEST = 64 << 20  # bytes of labels and mattes that a piece holds at most
-_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # of every member: the same arrays give the same bytes
 _STEPS = 255  # of a chance
 _COUNTS = ("pairs_each", "pairs", "triples_each", "triples")
-_LEVEL = 1  # of zlib: labels are flat, more effort gains little
 
 
 @dataclass(frozen=True, repr=False)
@@ -102,7 +101,8 @@ class MaskStore:
             # Parts one after the other: each is 0 in most of the frame.
             planes = np.stack(chances).transpose(0, 3, 1, 2).astype(np.float32)
             arrays["chances"] = np.rint(planes * _STEPS).astype(np.uint8)
-        save_arrays(self.folder / f"{self._name}-{self.frames:07d}.npz", arrays)
+        with atomic_file(self.folder / f"{self._name}-{self.frames:07d}.npz") as temporary:
+            write_npz(temporary, arrays)
         self.frames += len(some)
         self._waiting = []
 
@@ -138,21 +138,6 @@ class MaskStore:
         paths = self.folder.glob(f"{self._name}-*.npz") if self.folder.is_dir() else ()
         numbered = ((path.stem[len(self._name) + 1 :], path) for path in paths)
         return sorted((int(first), path) for first, path in numbered if first.isdecimal())
-
-
-def save_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Write a ``.npz`` file that `numpy.load` reads without pickle: quickly, and the same bytes for the same arrays.
-
-    Raises:
-        OutputError: it cannot be written; nothing is left under its name.
-    """
-    with atomic_file(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name, array in arrays.items():
-            member = zipfile.ZipInfo(f"{name}.npy", _ZIP_TIME)
-            member.compress_type = zipfile.ZIP_DEFLATED
-            member._compresslevel = _LEVEL  # type: ignore[attr-defined]  # its name until Python 3.13
-            with archive.open(member, "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
 
 
 def _frames(arrays: Mapping[str, npt.NDArray[Any]]) -> list[KeptFrame]:

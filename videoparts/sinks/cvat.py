@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..archives import add_entry
 from ..atomic import AtomicFile
 from ..errors import OutputError
 from ..frames import Pixels, VideoInfo
@@ -17,7 +18,6 @@ from ..masks import Part, PartMasks
 from .distinct import distinct_colours, distinct_names
 from .frame_sink import FrameSink
 from .png import png
-from .zip_entries import add_entry
 
 NAME = "cvat.zip"
 _BACKGROUND = "background"

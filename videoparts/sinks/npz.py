@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..archives import write_npz
 from ..atomic import AtomicFolder
 from ..frames import VideoInfo
 from ..masks import Part, PartMasks
 from .frame_sink import FrameSink, mattes_of
-from .zip_entries import add_entry
 
 FOLDER = "npz"
 _MARK = b"videoparts"  # the archive's comment, by which a later run knows that it may be replaced
-_LEVEL = 1  # of zlib: 1.4 ms a plane of 720p
 
 
 class Npz(FrameSink):
@@ -60,16 +58,7 @@ class Npz(FrameSink):
             "pts": masks.frames.pts[i],
             "time_base": np.array([base.numerator, base.denominator], np.int64),
         }
-        with zipfile.ZipFile(self._folder.temporary / f"{stem}.npz", "w") as archive:
-            archive.comment = _MARK
-            for name, array in arrays.items():
-                add_entry(archive, f"{name}.npy", _npy(array), level=_LEVEL)
-
-
-def _npy(array: npt.NDArray[Any]) -> bytes:
-    file = io.BytesIO()
-    np.lib.format.write_array(file, np.asanyarray(array, order="C"), allow_pickle=False)
-    return file.getvalue()
+        write_npz(self._folder.temporary / f"{stem}.npz", arrays, _MARK)
 
 
 def _is_ours(path: Path) -> bool:
