@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .fit import fit_parts as fit_parts
     from .frames import FrameBatch as FrameBatch
     from .frames import VideoInfo as VideoInfo
+    from .masks import Part as Part
     from .masks import PartMasks as PartMasks
     from .parts import PartModel as PartModel
     from .segmentation import segment as segment
@@ -62,6 +63,7 @@ _HOMES = {
     "fit_parts": "fit",
     "FrameBatch": "frames",
     "VideoInfo": "frames",
+    "Part": "masks",
     "PartMasks": "masks",
     "PartModel": "parts",
     "segment": "segmentation",
