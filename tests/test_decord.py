@@ -240,3 +240,11 @@ def test_settings_can_be_replaced(tmp_path: Path) -> None:
     path = Clip(frames=10).write(tmp_path / "a.mp4")
     settings = replace(SourceSettings(), every=4, timeout=5)
     assert [b.index.tolist() for b in open_source(path, settings).batches(2)] == [[0, 4], [8]]
+
+
+def test_frames_of_another_size_than_told_are_left_to_pyav(tmp_path: Path) -> None:
+    path = Clip(height=16, width=16).write(tmp_path / "tiny.mp4")
+    source = open_source(path)
+    assert source.decoder == "pyav"
+    assert "decord gives frames of another size than it says" in " ".join(source.notes)
+    assert len(list(source.batches(1))) == 30

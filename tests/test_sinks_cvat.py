@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+from media import folder
 from PIL import Image
 from test_sinks_clips import clip
 from test_sinks_mattes import PARTS, covered, write
@@ -125,3 +127,11 @@ def test_frames_that_the_list_cannot_hold_are_refused(tmp_path, name):
     with pytest.raises(OutputError, match="rename the input frames"), Cvat(tmp_path, made.info, PARTS) as sink:
         sink.write(next(covered(made, names=(name,))))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_names_that_cvat_cannot_list_are_said_before_any_frame_comes(tmp_path):
+    folder(tmp_path / "frames", ["0.png", "#1.png"])
+    like = replace(clip("x").info, path=tmp_path / "frames")
+    with pytest.raises(OutputError, match="CVAT cannot list a frame called '#1'; rename the input frames"):
+        Cvat(tmp_path / "out", like, [Part(1, "head", (1, 2, 3))])
+    assert not (tmp_path / "out").exists()

@@ -15,6 +15,7 @@ from ..atomic import AtomicFile
 from ..errors import OutputError
 from ..frames import Pixels, VideoInfo
 from ..masks import Part, PartMasks
+from ..sources.folder import SUFFIXES
 from .distinct import distinct_colours, distinct_names
 from .frame_sink import FrameSink
 from .png import png
@@ -61,15 +62,22 @@ class Cvat(FrameSink):
         self._classes = bytes(value for colour in ((0, 0, 0), *colours) for value in colour)
         self._objects = _voc_colours()[: len(parts) + 1].tobytes()
         self._archive: zipfile.ZipFile | None = None
+        if like.path.is_dir():  # said now, and not after hours
+            for file in like.path.iterdir():
+                if file.suffix.lower() in SUFFIXES and not file.name.startswith("."):
+                    self._require_listed(file.stem)
 
     def _begin(self) -> None:
         self._archive = zipfile.ZipFile(self._target.temporary, "w")
         add_entry(self._archive, "labelmap.txt", f"# label:color_rgb:parts:actions\n{self._map}".encode())
 
-    def _frame(self, masks: PartMasks, i: int, stem: str) -> None:
-        assert self._archive is not None
+    def _require_listed(self, stem: str) -> None:
         if stem != stem.strip() or stem.startswith("#") or not stem.isprintable():
             raise OutputError(f"{self.path}: CVAT cannot list a frame called {stem!r}; rename the input frames")
+
+    def _frame(self, masks: PartMasks, i: int, stem: str) -> None:
+        assert self._archive is not None
+        self._require_listed(stem)
         lines = self._line[masks.labels[i]]
         add_entry(self._archive, f"SegmentationClass/{stem}.png", png(lines, self._classes))
         add_entry(self._archive, f"SegmentationObject/{stem}.png", png(lines, self._objects))

@@ -32,6 +32,8 @@ _REQUEST = 64 << 20
 _WORTH_A_SEEK = 16
 _SLICE = 0.5
 
+OTHER_SIZE = "frames of another size"  # part of an error's message
+
 
 def unavailable() -> str | None:
     """Why decord cannot be used on this machine; None if it can."""
@@ -93,8 +95,11 @@ class DecordWorker:
         self._command({"frames": list(positions), "key": key, "seek": seek})
         answers = [self._answer(b"F") for _ in positions]
         self._pause()
+        height, width = self._size
         for answer in answers:
-            yield np.frombuffer(answer, np.uint8).reshape(*self._size, 3)
+            if len(answer) != height * width * 3:  # seen of frames of 16 x 16
+                raise SourceError(f"{self._path}: decord gives {OTHER_SIZE} than it says; try --decoder pyav")
+            yield np.frombuffer(answer, np.uint8).reshape(height, width, 3)
 
     def close(self) -> None:
         """End the process. Returns when it has ended."""
