@@ -106,6 +106,11 @@ def opened_result(folder: Path) -> Result:
     """
     manifest = Manifest.load(folder)
     run = kept_run(folder, str(manifest.settings.get("run")))
+    if (kept := run.masks().frames) != len(manifest.frames):
+        raise OutputError(
+            f"{folder}: of {len(manifest.frames)} frames {kept} are kept in {run.folder}; run videoparts masks again, "
+            f"into another folder if there are edits, and there videoparts edit --edits {folder / EDITS}"
+        )
     edits = load_edits(folder / EDITS)[0] if (folder / EDITS).exists() else []
     return Result(folder, manifest, run, edition_of(manifest.settings["found"]), tuple(edits))
 

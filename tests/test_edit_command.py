@@ -207,6 +207,16 @@ def test_a_clip_that_has_moved_is_asked_for_when_it_is_needed(
     assert len(list((out / "webm").iterdir())) == 3
 
 
+def test_a_piece_that_is_missing_or_broken_is_told(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    piece = max(out.glob(".videoparts/*/masks-*.npz"))
+    piece.write_bytes(piece.read_bytes()[:100])
+    assert main(["edit", str(out), "--rename", "1=x"]) == 2
+    assert f"{piece.name}: cannot be read" in capsys.readouterr().err
+    piece.unlink()
+    assert main(["edit", str(out), "--rename", "1=x"]) == 2
+    assert "of 24 frames 16 are kept" in capsys.readouterr().err
+
+
 def test_a_folder_without_masks_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["edit", str(tmp_path), "--undo", "1"]) == 2
     assert "make one with: videoparts masks" in capsys.readouterr().err

@@ -115,5 +115,7 @@ def test_a_broken_piece_is_told(tmp_path: Path) -> None:
     write(tmp_path)
     piece = min(tmp_path.iterdir())
     piece.write_bytes(piece.read_bytes()[:500])
-    with pytest.raises(OutputError, match=r"masks-0000000.npz: cannot be read .*; remove it and run the command again"):
+    with pytest.raises(
+        OutputError, match=r"masks-0000000.npz: cannot be read .*; remove it and run videoparts masks again"
+    ):
         MaskStore(tmp_path)

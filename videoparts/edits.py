@@ -177,36 +177,48 @@ class Edition:
         return replace(self, parts=kept, numbers=numbers)._with(replace(first, name=edit.name or first.name), edit)
 
     def _divided(self, edit: Split, coarser: Coarser) -> Edition:
-        part, finest = self._part(edit.part, edit), self.levels[-1]
+        part = self._part(edit.part, edit)
         if edit.into < 2:
             raise SettingsError(f"{told(edit)}: divide it into 2 parts or more")
-        level, within = finest, tuple(range(1, finest + 1))
-        while sum(self.numbers[k] == part.number for k in within) < edit.into:
-            level += 1
-            try:
-                within = tuple(coarser(level, finest))
-            except SettingsError:
-                most = sum(self.numbers[k] == part.number for k in within)
-                raise SettingsError(
-                    f"{told(edit)}: the part model tells {most} parts of it at most"
-                    + ("; it cannot be divided" if most < 2 else f"; divide it into {most} or fewer")
-                ) from None
-        numbers = [0, *(self.numbers[k] for k in within)]
-        pieces = [label for label, number in enumerate(numbers) if number == part.number]
-        if len(pieces) > edit.into:  # it was merged from more: nothing says which of them belong together
-            raise SettingsError(f"{told(edit)}: it is made of {len(pieces)} parts; divide it into {len(pieces)}")
+        level, numbers, piece = self._pieces(edit, part.number, coarser)
         taken = {one.number for one in self.parts}
         free = [k for k in (*range(max(taken) + 1, 256), *range(1, 256)) if k not in taken][: edit.into - 1]
         names = {one.name for one in self.parts}
         parts = list(self.parts)
-        for label, number in zip(pieces[1:], free, strict=True):
-            numbers[label] = number
+        number_of_piece = dict(zip(sorted(set(piece.values())), (part.number, *free), strict=True))
+        for label, one in piece.items():
+            numbers[label] = number_of_piece[one]
+        for number in free:
             name = _free_name(f"{part.name}-{number}", names)
             names.add(name)
             parts.append(Part(number, name, part_colour((number - 1) % MAX_PARTS + 1)))
         parts.sort(key=lambda one: one.number)
-        levels = self.levels if level == finest else (*self.levels, level)
+        levels = self.levels if level == self.levels[-1] else (*self.levels, level)
         return replace(self, parts=tuple(parts), levels=levels, numbers=tuple(numbers))
+
+    def _pieces(self, edit: Split, number: int, coarser: Coarser) -> tuple[int, list[int], dict[int, int]]:
+        """The level of the tree at which a part is in so many pieces, what its labels mean before the split, and which
+        of the part's labels are of which piece."""
+        finest = self.levels[-1]
+        mine = [label for label, owner in enumerate(self.numbers) if owner == number]
+        for cut in range(1, finest + 1):  # each level divides one node: the pieces become one more at most
+            of_label = coarser(finest, cut)
+            piece = {label: of_label[label - 1] for label in mine}
+            if len(set(piece.values())) == edit.into:
+                return finest, list(self.numbers), piece
+        level, most = finest, len(mine)
+        while most < edit.into:
+            level += 1
+            try:
+                numbers = [0, *(self.numbers[k] for k in coarser(level, finest))]
+            except SettingsError:
+                raise SettingsError(
+                    f"{told(edit)}: the part model tells {most} parts of it at most"
+                    + ("; it cannot be divided" if most < 2 else f"; divide it into {most} or fewer")
+                ) from None
+            mine = [label for label, owner in enumerate(numbers) if owner == number]
+            most = len(mine)
+        return level, numbers, {label: label for label in mine}
 
     def _renumbered(self, new: Mapping[int, int]) -> Edition:
         parts = sorted((replace(part, number=new[part.number]) for part in self.parts), key=lambda one: one.number)
