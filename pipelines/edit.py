@@ -78,21 +78,24 @@ class Edit:
         from videoparts.runs import HOME
         from videoparts.sinks.formats import FORMATS, formats_of
 
-        from .result import opened_result
+        from .result import manifest_of, opened_result
 
-        result = opened_result(self.output)
-        wanted = formats_of(sorted({*self.formats, *(result.manifest.formats.keys() & FORMATS.keys())}))
-        for one in wanted:
-            one.require()
-        if self.undo > len(result.edits):
-            raise SettingsError(f"--undo {self.undo}: there are {len(result.edits)} edits to take back")
-        result = replace(result, edits=result.edits[: len(result.edits) - self.undo])
-        new = self._edits(result)
-        if not new and not self.undo and not self.formats:
-            raise SettingsError("nothing to do: give an edit, as in --rename 1=head, or --formats")
-        result = replace(result, edits=(*result.edits, *new))
-        terminal, path = Terminal(self.quiet), self.output / FILE
+        if manifest_of(self.output) is None:
+            opened_result(self.output)  # says that there is nothing to edit, and makes no folder
+        # Held from before the edits are read: another edit may be adding to them.
         with only_run_in(self.output / HOME):
+            result = opened_result(self.output)
+            wanted = formats_of(sorted({*self.formats, *(result.manifest.formats.keys() & FORMATS.keys())}))
+            for one in wanted:
+                one.require()
+            if self.undo > len(result.edits):
+                raise SettingsError(f"--undo {self.undo}: there are {len(result.edits)} edits to take back")
+            result = replace(result, edits=result.edits[: len(result.edits) - self.undo])
+            new = self._edits(result)
+            if not new and not self.undo and not self.formats:
+                raise SettingsError("nothing to do: give an edit, as in --rename 1=head, or --formats")
+            result = replace(result, edits=(*result.edits, *new))
+            terminal, path = Terminal(self.quiet), self.output / FILE
             _Work(self, result, terminal).write(wanted)
             save_edits(path, result.edits, result.manifest.part_model.sha256)
         count = len(result.edits)

@@ -209,9 +209,10 @@ def test_a_clip_that_has_moved_is_asked_for_when_it_is_needed(
 
 def test_a_piece_that_is_missing_or_broken_is_told(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     piece = max(out.glob(".videoparts/*/masks-*.npz"))
-    piece.write_bytes(piece.read_bytes()[:100])
-    assert main(["edit", str(out), "--rename", "1=x"]) == 2
-    assert f"{piece.name}: cannot be read" in capsys.readouterr().err
+    for left in (100, 0):
+        piece.write_bytes(piece.read_bytes()[:left])
+        assert main(["edit", str(out), "--rename", "1=x"]) == 2
+        assert f"{piece.name}: cannot be read" in capsys.readouterr().err
     piece.unlink()
     assert main(["edit", str(out), "--rename", "1=x"]) == 2
     assert "of 24 frames 16 are kept" in capsys.readouterr().err

@@ -119,6 +119,7 @@ def test_a_part_of_several_labels_is_split_as_the_tree_joins_them() -> None:
         ([Drop((1, 2, 3, 4))], "leaves no part"),
         ([Recolor(1, "red")], "'red' is no colour"),
         ([Smooth(4)], "smooth 4: give an odd number"),
+        ([Smooth(-1)], "smooth -1: give an odd number"),
         ([Split(2, 2)], "split 2 into 2: the part model tells 1 parts of it at most; it cannot be divided"),
         ([Split(1, 3)], "the part model tells 2 parts of it at most; divide it into 2 or fewer"),
         ([Split(1, 1)], "divide it into 2 parts or more"),

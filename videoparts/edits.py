@@ -162,7 +162,7 @@ class Edition:
             ordered = [*first, *(part for part in self.parts if part not in first)]
             return self._renumbered({part.number: k for k, part in enumerate(ordered, start=1)})
         if isinstance(edit, Smooth):
-            if not (edit.window == 0 or (edit.window % 2 == 1 and edit.window <= _LARGEST_WINDOW)):
+            if not (edit.window == 0 or (edit.window % 2 == 1 and 0 < edit.window <= _LARGEST_WINDOW)):
                 raise SettingsError(f"{told(edit)}: give an odd number of frames up to {_LARGEST_WINDOW}, or 0")
             return replace(self, window=edit.window)
         return self._divided(edit, coarser)

@@ -171,7 +171,7 @@ def _read(path: Path, names: Sequence[str], if_there: Sequence[str] = ()) -> dic
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in (*names, *(name for name in if_there if name in arrays))}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise OutputError(f"{path}: cannot be read ({error}); remove it and run videoparts masks again") from error
 
 
