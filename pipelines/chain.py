@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from videoparts.frames import Pixels
 from videoparts.masks import PartMasks
 from videoparts.palette import palette
 from videoparts.parts import PartModel, check_model_path, hidden_parts
+from videoparts.runs import Run
 from videoparts.segmentation import segment
 from videoparts.sources import open_source
 from videoparts.sources.base import Source
@@ -76,25 +78,41 @@ class Chain:
         return model
 
     def model(
-        self, options: MaskOptions, source: Source, given: PartModel | None, levels: Sequence[int] = ()
-    ) -> tuple[ViTExtractor, PartModel]:
-        """The extractor, and the model of `given_model`; a new one is fitted where there is none.
+        self,
+        options: MaskOptions,
+        source: Source,
+        given: PartModel | None,
+        run: Run | None = None,
+        levels: Sequence[int] = (),
+    ) -> PartModel:
+        """The model of `given_model`, the one that the run has kept, or a new one, showing what the options say.
+
+        Args:
+            options: of the command.
+            source: what a new model is fitted to.
+            given: of `given_model`.
+            run: keeps the model, all of its parts shown; None: nothing is kept, and every frame will be labelled.
+            levels: that the model must have.
 
         Raises:
             SettingsError: the model has no such parts, or not so many as one of ``levels``.
         """
         if options.save_model is not None:
             check_model_path(options.save_model)
-        if given is None and options.fit.parts != "auto":
+        kept = None if run is None else run.model()
+        if given is None and kept is None and options.fit.parts != "auto":
             hidden_parts(options.fit.parts, options.include, options.exclude)  # raises what would come after the fit
-        extractor = self.extractor()
-        if given is None:
-            given = self.fit([source], extractor).select(options.include, options.exclude)
+        if run is None:
+            self.extractor()  # what it refuses comes before anything is written
+        whole = kept or given or self.fit([source], self.extractor())
+        model = given or whole.select(options.include, options.exclude)
         for level in levels:
-            given.tree.cut(level)  # raises where the tree is not so fine
+            model.tree.cut(level)  # raises where the tree is not so fine
+        if run is not None and kept is None:
+            whole.save(run.model_path)
         if options.save_model is not None:
-            given.save(options.save_model)
-        return extractor, given
+            model.save(options.save_model)
+        return model
 
     def label(
         self, source: Source, extractor: ViTExtractor, parts: PartModel, refine: RefineSettings, *sinks: Sink
@@ -122,11 +140,16 @@ class AtLevel:
 
     def write(self, masks: PartMasks) -> None:
         """Take the masks of the next frames."""
-        within = self.fine.tree.coarser(len(self.fine), self.level)
-        number = [0 if k in self.fine.hidden else part for k, part in enumerate(within, start=1)]
-        masks = PartMasks(masks.frames, np.array([0, *number], dtype=np.uint8)[masks.labels])
+        masks = PartMasks(masks.frames, self._numbers[masks.labels])
         for sink in self.sinks:
             sink.write(masks)
+
+    @cached_property
+    def _numbers(self) -> Pixels:
+        """The coarser label of each finer one; 0 of those that are hidden."""
+        within = self.fine.tree.coarser(len(self.fine), self.level)
+        numbers = [0 if k in self.fine.hidden else part for k, part in enumerate(within, start=1)]
+        return np.array([0, *numbers], dtype=np.uint8)
 
 
 class Coverage:

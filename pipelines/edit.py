@@ -78,9 +78,9 @@ class Edit:
         from videoparts.runs import HOME
         from videoparts.sinks.formats import FORMATS, formats_of
 
-        from .result import manifest_of, opened_result
+        from .result import opened_result
 
-        if manifest_of(self.output) is None:
+        if not (self.output / HOME).is_dir():
             opened_result(self.output)  # says that there is nothing to edit, and makes no folder
         # Held from before the edits are read: another edit may be adding to them.
         with only_run_in(self.output / HOME):
@@ -107,7 +107,7 @@ class Edit:
 
     def _edits(self, result: Result) -> list[edits.Edit]:
         """What the command line asks for, in the order of the options."""
-        from videoparts.edits import load_edits
+        from videoparts.edits import edit_of, json_of, load_edits
 
         new: list[edits.Edit] = []
         edition, coarser = result.edition, result.coarser
@@ -121,7 +121,7 @@ class Edit:
             new += given
             edition = edition.after(given, coarser)
         for make in self._asked():  # one after the other, so that a new name can be used at once
-            edit = checked(make(edition.number_of))
+            edit = edit_of(json_of(make(edition.number_of)))  # raises where a value cannot be what it is
             edition = edition.after([edit], coarser)
             new.append(edit)
         return new
@@ -164,12 +164,13 @@ class _Work:
         result, run, manifest = self._result, self._result.run, self._result.manifest
         edition, clock = result.edition, self._clock
         page = PAGE in manifest.formats
-        new_level = run.finer(edition.levels).frames < len(manifest.frames)
+        store = run.finer(edition.levels)
+        new_level = store.frames < len(manifest.frames)
         pixels = new_level or edition.window or any(one.pixels for one in formats)
         source = self._source() if pixels or (page and not run.clip_path.exists()) else None
         if new_level and source is not None:
             self._make_finer(source, edition)
-        store = run.finer(edition.levels)
+            store = run.finer(edition.levels)
         like, clip = manifest.source.info(), run.clip_path
         outputs = Outputs(result.folder, like, edition, formats, page=page, clip=clip, clock=clock)
         with outputs, ExitStack() as stack:
@@ -186,11 +187,7 @@ class _Work:
         self._terminal.say(f"wrote {', '.join(sorted(p for paths in outputs.paths.values() for p in paths))}")
 
     def _source(self) -> Source:
-        from videoparts.sources import open_source
-
-        path = self._command.input or Path(self._result.manifest.source.path)
-        self._result.require_source(path)
-        source = open_source(path, self._result.source_settings)
+        source = self._result.source(self._command.input)
         self._terminal.note(*source.notes)
         return source
 
@@ -208,19 +205,6 @@ class _Work:
         chain = Chain(options, self._terminal, self._clock)
         refine = RefineSettings(**result.manifest.settings["refine"])
         make_finer(chain, source, result.run, result.model, edition.levels, refine)
-
-
-def checked(edit: edits.Edit) -> edits.Edit:
-    """The edit, if its values can be what they are.
-
-    Raises:
-        SettingsError: they cannot.
-    """
-    from dataclasses import asdict
-
-    from videoparts.edits import edit_of
-
-    return edit_of({"do": edit.do, **asdict(edit)})
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -57,23 +57,19 @@ class EffectCommand:
         """Run the command."""
         from videoparts.atomic import ensure_not_input
         from videoparts.clock import StageClock
-        from videoparts.edited import edited, smoothed
         from videoparts.edits import read_colour
         from videoparts.effects import Effect
         from videoparts.sinks.effect_video import Covered, EffectVideo
         from videoparts.sinks.encoder import Encoding
-        from videoparts.sources import open_source
 
-        from .result import kept_entries, opened_result
+        from .result import opened_result
 
         result = opened_result(self.masks)
-        result.require_source(self.input)
+        source, edition = result.source(self.input), result.edition
         ensure_not_input(self.output, [self.input])
-        edition = result.edition
         numbers = [edition.number_of(name) for name in self.part]
         if not numbers:
             raise SettingsError("--part: name a part, as in --part head")
-        source = open_source(self.input, result.source_settings)
         own = next(part.colour for part in edition.parts if part.number == numbers[0])
         default = own if self.do == "tint" else (0, 0, 0)
         effect = Effect(self.do, self.strength, default if self.colour is None else read_colour(self.colour))
@@ -91,13 +87,15 @@ class EffectCommand:
             clock=clock,
         )
         frames = 0
-        with sink, closing(kept_entries(result.run.finer(edition.levels), source)) as entries:
-            shown = (edited(masks, edition, mattes=True) for masks, _ in entries)
-            with terminal.bar(self.do, source.info.frames) as advance:
-                for masks in smoothed(shown, edition):
-                    sink.write(masks)
-                    frames += len(masks)
-                    advance(len(masks))
+        with (
+            sink,
+            closing(result.shown(source, mattes=True)) as shown,
+            terminal.bar(self.do, source.info.frames) as advance,
+        ):
+            for masks in shown:
+                sink.write(masks)
+                frames += len(masks)
+                advance(len(masks))
         terminal.note(*source.notes, *sink.notes)
         terminal.times(clock, frames)
         terminal.say(f"wrote {self.output}")

@@ -122,8 +122,8 @@ class Masks(MaskOptions):
         from .outputs import Outputs
         from .result import edition_of, found_by, manifest_of
 
-        model = self._model(chain, source, run, given)
         levels = sorted(set(self.levels))
+        model = chain.model(self, source, given, run, levels)
         finest = model.finer(max([len(model), *levels]))
         before = manifest_of(self.output)
         formats = {*self.formats}
@@ -150,7 +150,7 @@ class Masks(MaskOptions):
             advance = stack.enter_context(chain.terminal.bar("label", source.info.frames))
             outputs.write_all(_tapped(stack.enter_context(closing(entries)), sinks), advance)
         more = {LEVELS: tuple(f"{LEVELS}/{level}" for level in levels)} if levels else {}
-        made_from = ManifestSource.of(source.info, len(outputs.report.frames))
+        made_from = ManifestSource.of(source.info, len(outputs.report.frames), settings["source"]["sha256"])
         settings |= {"preset": self.preset, "run": run.key, "found": found}
         made_with = ManifestModel(source_sha256(run.model_path), model.identity)
         manifest = outputs.finish(made_from, settings, made_with, before, more)
@@ -160,26 +160,6 @@ class Masks(MaskOptions):
         chain.terminal.times(chain.clock, len(manifest.frames))
         chain.terminal.say(f"wrote {', '.join(sorted(p for paths in manifest.formats.values() for p in paths))}")
         chain.terminal.say(f"to {self.output}")
-
-    def _model(self, chain: Chain, source: Source, run: Run, given: PartModel | None) -> PartModel:
-        """The part model that the run began with, or a new one, which is kept; showing what the options say."""
-        from videoparts.parts import check_model_path, hidden_parts
-
-        if self.save_model is not None:
-            check_model_path(self.save_model)
-        kept = run.model()
-        if kept is None:
-            if given is None and self.fit.parts != "auto":
-                hidden_parts(self.fit.parts, self.include, self.exclude)  # raises what would come after the fit
-            kept = given or chain.fit([source], chain.extractor())
-        model = given or kept.select(self.include, self.exclude)
-        for level in self.levels:
-            model.tree.cut(level)  # raises where the tree is not so fine
-        if not run.model_path.exists():
-            kept.save(run.model_path)
-        if self.save_model is not None:
-            model.save(self.save_model)
-        return model
 
 
 _NO_MATTER = ("offline", "batch_size")  # they change nothing in the masks

@@ -43,9 +43,9 @@ class Overlay(MaskOptions):
             clock=chain.clock,
         )
         with sink:
-            extractor, model = chain.model(self, source, given)
+            model = chain.model(self, source, given)
             coverage = Coverage(model)
-            chain.label(source, extractor, model, self.refine, sink, coverage)
+            chain.label(source, chain.extractor(), model, self.refine, sink, coverage)
         chain.terminal.note(*sink.notes)
         chain.terminal.say(*coverage.lines())
         chain.terminal.times(chain.clock, coverage.frames)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from videoparts.config import SourceSettings
+from videoparts.edited import edited, smoothed
 from videoparts.edits import FILE as EDITS
 from videoparts.edits import Edit, Edition, load_edits
 from videoparts.errors import OutputError, SourceError
@@ -21,8 +22,9 @@ from videoparts.manifest import FILE as MANIFEST
 from videoparts.manifest import Manifest
 from videoparts.mask_store import KeptFrame, MaskStore
 from videoparts.masks import Part, PartMasks
-from videoparts.runs import Run, kept_run
+from videoparts.runs import Run
 from videoparts.source_hash import source_sha256
+from videoparts.sources import open_source
 from videoparts.sources.base import Source
 
 if TYPE_CHECKING:
@@ -83,17 +85,29 @@ class Result:
         given = self.manifest.settings["source"]
         return SourceSettings(**{name: value for name, value in given.items() if name != "sha256"})
 
-    def require_source(self, path: Path) -> None:
-        """Check that this is what the masks were made of.
+    def source(self, path: Path | None = None) -> Source:
+        """Open what the masks were made of.
+
+        Args:
+            path: where it is now; None: where it was.
 
         Raises:
-            SourceError: it is not there, or another.
+            SourceError: it is not there, or another, or cannot be read.
         """
         known = self.manifest.source
+        path = path or Path(known.path)
         if not path.exists():
             raise SourceError(f"{path}: the clip that the masks were made of is not there; say where it is")
         if source_sha256(path) != known.sha256:
             raise SourceError(f"{path}: the masks in {self.folder} were made of another clip, {known.name}; give that")
+        return open_source(path, self.source_settings)
+
+    def shown(self, source: Source, *, mattes: bool) -> Iterator[PartMasks]:
+        """The masks of every frame as they are in the folder now, with the source's pixels."""
+        edition = self.edition
+        with closing(kept_entries(self.run.finer(edition.levels), source)) as entries:
+            found = (edited(masks, edition, mattes=mattes or bool(edition.window)) for masks, _ in entries)
+            yield from smoothed(found, edition)
 
 
 def opened_result(folder: Path) -> Result:
@@ -105,8 +119,11 @@ def opened_result(folder: Path) -> Result:
         SettingsError: its edits cannot be read.
     """
     manifest = Manifest.load(folder)
-    run = kept_run(folder, str(manifest.settings.get("run")))
-    if (kept := run.masks().frames) != len(manifest.frames):
+    run = Run(folder, str(manifest.settings.get("run")))
+    kept = run.masks().frames
+    if not kept or not run.model_path.exists():
+        raise OutputError(f"{folder}: what edits start from, {run.folder}, is not there; run videoparts masks again")
+    if kept != len(manifest.frames):
         raise OutputError(
             f"{folder}: of {len(manifest.frames)} frames {kept} are kept in {run.folder}; run videoparts masks again, "
             f"into another folder if there are edits, and there videoparts edit --edits {folder / EDITS}"

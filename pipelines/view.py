@@ -41,26 +41,21 @@ class View:
             terminal.say(f"open {page} in a browser")
 
     def _make(self, terminal: Terminal) -> None:
-        from videoparts.edited import edited, smoothed
         from videoparts.lock import only_run_in
         from videoparts.runs import HOME
         from videoparts.sinks.viewer import Viewer
-        from videoparts.sources import open_source
 
-        from .result import kept_entries, opened_result
+        from .result import opened_result
 
         result = opened_result(self.output)
-        path = self.input or Path(result.manifest.source.path)
-        result.require_source(path)
-        source, edition = open_source(path, result.source_settings), result.edition
-        viewer = Viewer(self.output, source.info, edition.parts, clip=result.run.clip_path)
+        source = result.source(self.input)
+        viewer = Viewer(self.output, source.info, result.edition.parts, clip=result.run.clip_path)
         with (
             only_run_in(self.output / HOME),
             viewer,
-            closing(kept_entries(result.run.finer(edition.levels), source)) as entries,
+            closing(result.shown(source, mattes=False)) as shown,
             terminal.bar("page", source.info.frames) as advance,
         ):
-            shown = (edited(masks, edition, mattes=bool(edition.window)) for masks, _ in entries)
-            for masks in smoothed(shown, edition):
+            for masks in shown:
                 viewer.write(masks)
                 advance(len(masks))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 from .frames import Pixels
+from .nearest import nearest_known
 
 
 def divided(labels: Pixels, finer: Pixels, within: Sequence[int]) -> Pixels:
@@ -35,10 +35,5 @@ def divided(labels: Pixels, finer: Pixels, within: Sequence[int]) -> Pixels:
         if not known.any():
             result[missing] = 1 + within.index(int(number))  # the first, and largest, of its own
             continue
-        _, index = cv2.distanceTransformWithLabels(
-            (~known).view(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
-        )
-        of_index = np.zeros(int(index.max()) + 1, np.uint8)
-        of_index[index[known]] = result[known]
-        result[missing] = of_index[index[missing]]
+        result[missing] = nearest_known(result, known)[missing]
     return result

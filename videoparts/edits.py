@@ -262,7 +262,7 @@ def save_edits(path: Path, edits: Sequence[Edit], part_model: str | None = None)
         edits: in the order in which they are applied.
         part_model: fingerprint of the part model whose parts they are about.
     """
-    lines = [json.dumps({"do": edit.do, **asdict(edit)}, ensure_ascii=False) for edit in edits]
+    lines = [json.dumps(json_of(edit), ensure_ascii=False) for edit in edits]
     head = f'{{"format": {json.dumps(_FORMAT)}, "part_model": {json.dumps(part_model)}, "edits": ['
     with atomic_file(path) as temporary:
         temporary.write_text(head + "".join(f"\n {line}," for line in lines).rstrip(",") + "\n]}\n", encoding="utf-8")
@@ -286,6 +286,11 @@ def load_edits(path: Path) -> tuple[list[Edit], str | None]:
         return [edit_of(one) for one in about["edits"]], about.get("part_model")
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from None
+
+
+def json_of(edit: Edit) -> dict[str, Any]:
+    """An edit as JSON has it; `edit_of` reads it."""
+    return {"do": edit.do, **asdict(edit)}
 
 
 def edit_of(given: object) -> Edit:

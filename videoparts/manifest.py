@@ -54,8 +54,13 @@ class ManifestSource:
     has_audio: bool
 
     @classmethod
-    def of(cls, info: VideoInfo, frames: int) -> ManifestSource:
-        """Of an open source, all of whose bytes are read, and how many of its frames have masks.
+    def of(cls, info: VideoInfo, frames: int, sha256: str | None = None) -> ManifestSource:
+        """Of an open source.
+
+        Args:
+            info: of the source.
+            frames: how many of its frames have masks.
+            sha256: its `source_sha256`, where that is known; None: all of its bytes are read for it.
 
         Raises:
             SourceError: it cannot be read any more.
@@ -63,7 +68,7 @@ class ManifestSource:
         return cls(
             name=info.path.name or info.path.resolve().name,
             path=str(info.path),
-            sha256=source_sha256(info.path),
+            sha256=sha256 or source_sha256(info.path),
             kind="frames" if info.path.is_dir() else "video",
             width=info.width,
             height=info.height,

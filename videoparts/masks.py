@@ -69,3 +69,14 @@ class PartMasks:
         more = {"matte": self.matte, "mattes": self.mattes}
         shapes = "".join(f"{name}={planes.shape}, " for name, planes in more.items() if planes is not None)
         return f"PartMasks(labels={self.labels.shape}, {shapes}frames={self.frames!r})"
+
+    def mattes_of(self, parts: int) -> Pixels:
+        """The mattes (N, K, H, W), for who needs one for each of so many parts.
+
+        Raises:
+            ValueError: there are none, or of another number of parts.
+        """
+        if self.mattes is None or self.mattes.shape[1] != parts:
+            found = "none" if self.mattes is None else self.mattes.shape[1]
+            raise ValueError(f"a set of mattes of {parts} parts is needed, got {found}")
+        return self.mattes

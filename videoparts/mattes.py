@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .frames import Pixels
+from .nearest import nearest_known
 
 _REACH = 1 / 60  # of the frame's short side: farther from the outline a pixel is covered whole, or not at all
 _MENDED = 2  # pixels around one whose label was changed after the matte was made, in which the matte is made anew
@@ -66,7 +67,9 @@ def part_mattes(matte: Pixels, labels: Pixels, numbers: Sequence[int]) -> Pixels
     if not width or not labels.any():
         return planes
     box = np.s_[top : top + height, left : left + width]
-    whole, near = np.ascontiguousarray(matte[box]), _nearest(np.ascontiguousarray(labels[box]))
+    whole, near = np.ascontiguousarray(matte[box]), np.ascontiguousarray(labels[box])
+    if not near.all():  # into the background: each pixel has the label of the nearest part
+        near = nearest_known(near, near > 0)
     for plane, number in zip(planes, numbers, strict=True):
         np.copyto(plane[box], whole, where=near == number)
     seam = np.flatnonzero((cv2.dilate(near, _square(2)) != cv2.erode(near, _square(2))) & (whole > 0))
@@ -98,18 +101,6 @@ def _passages(whole: Pixels, near: Pixels, seam: npt.NDArray[np.intp]) -> list[t
     running[-1] = whole.flat[seam]
     amounts = np.diff(running, axis=0, prepend=0).astype(np.uint8)
     return list(zip(numbers.tolist(), amounts, strict=True))
-
-
-def _nearest(labels: Pixels) -> Pixels:
-    """Labels (H, W), continued into the background: each pixel has that of the nearest part."""
-    if labels.all():
-        return labels
-    background = (labels == 0).view(np.uint8)
-    _, index = cv2.distanceTransformWithLabels(background, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
-    inside = background == 0
-    number = np.zeros(int(index.max()) + 1, np.uint8)
-    number[index[inside]] = labels[inside]
-    return np.asarray(number[index], dtype=np.uint8)
 
 
 def _grown(marks: Pixels, by: int) -> Pixels:

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import OutputError
 from .mask_store import MaskStore
 
 if TYPE_CHECKING:
@@ -69,15 +68,3 @@ class Run:
 def run_key(about: Mapping[str, Any]) -> str:
     """A fingerprint, 16 hex digits, of all that a run's masks depend on, as JSON has it."""
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def kept_run(output: Path, key: str) -> Run:
-    """The run that a manifest names.
-
-    Raises:
-        OutputError: what it kept is not there any more.
-    """
-    run = Run(output, key)
-    if not run.model_path.exists() or not run.masks().frames:
-        raise OutputError(f"{output}: what edits start from, {run.folder}, is not there; run videoparts masks again")
-    return run

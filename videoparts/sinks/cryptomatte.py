@@ -16,8 +16,8 @@ from ..atomic import AtomicFolder
 from ..frames import VideoInfo
 from ..masks import Part, PartMasks
 from .cryptomatte_ids import float_of, name_bits
-from .distinct import distinct_names
-from .frame_sink import FrameSink, mattes_of
+from .distinct import distinct_names, renamed
+from .frame_sink import FrameSink
 from .ranks import ranked, split
 
 FOLDER = "cryptomatte"
@@ -47,11 +47,7 @@ class Cryptomatte(FrameSink):
         self._folder = AtomicFolder(path, _is_ours)
         super().__init__(path, [self._folder], [like.path])
         names = distinct_names([part.name for part in parts], name_bits)
-        self.notes = tuple(
-            f"{path}: part {part.number}, {part.name!r}, is called {name!r} there"
-            for part, name in zip(parts, names, strict=True)
-            if name != part.name
-        )
+        self.notes = renamed(path, parts, names)
         bits = [name_bits(name) for name in names]
         self._ids = np.array([float_of(value) for value in bits], np.float32)
         self._ranks = max(1, min(len(parts), _MOST_RANKS))
@@ -76,7 +72,7 @@ class Cryptomatte(FrameSink):
 
     def _fill(self, masks: PartMasks, i: int) -> list[npt.NDArray[np.intp]]:
         """Write a frame into the planes; return the pixels of each rank that are not zero."""
-        keys = ranked(mattes_of(masks, i, len(self._ids)), self._ranks).reshape(self._ranks, -1)
+        keys = ranked(masks.mattes_of(len(self._ids))[i], self._ranks).reshape(self._ranks, -1)
         written = []
         for rank, row in enumerate(keys):
             at = np.flatnonzero(row > 255)

@@ -16,7 +16,7 @@ from ..errors import OutputError
 from ..frames import Pixels, VideoInfo
 from ..masks import Part, PartMasks
 from ..sources.folder import SUFFIXES
-from .distinct import distinct_colours, distinct_names
+from .distinct import distinct_colours, distinct_names, renamed
 from .frame_sink import FrameSink
 from .png import png
 
@@ -52,11 +52,7 @@ class Cvat(FrameSink):
             f"{name}:{red},{green},{blue}::\n"
             for name, (red, green, blue) in zip([_BACKGROUND, *names], [(0, 0, 0), *colours], strict=True)
         )
-        self.notes = tuple(
-            f"{path}: part {part.number}, {part.name!r}, is called {name!r} there"
-            for part, name in zip(parts, names, strict=True)
-            if name != part.name
-        )
+        self.notes = renamed(path, parts, names)
         self._line = np.zeros(256, np.uint8)  # of the label map, for each label
         self._line[[part.number for part in parts]] = np.arange(1, len(parts) + 1)
         self._classes = bytes(value for colour in ((0, 0, 0), *colours) for value in colour)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import count
+from pathlib import Path
+
+from ..masks import Part
 
 Colour = tuple[int, int, int]
 
@@ -32,6 +35,15 @@ def distinct_names(
         used.add(key(new))
         out.append(new)
     return out
+
+
+def renamed(path: Path, parts: Sequence[Part], names: Sequence[str]) -> tuple[str, ...]:
+    """A line for the user for each part that has another name in the file ``path``."""
+    return tuple(
+        f"{path}: part {part.number}, {part.name!r}, is called {name!r} there"
+        for part, name in zip(parts, names, strict=True)
+        if name != part.name
+    )
 
 
 def distinct_colours(colours: Sequence[Colour], taken: Iterable[Colour] = ((0, 0, 0),)) -> list[Colour]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from .content import RGB
 from .encoder import Encoding
 from .prores import ProResAlpha
 from .video_file import VideoFile
-from .video_files import mattes_of
+from .video_files import VideoFiles
 from .webm import WebMAlpha
 
 
@@ -73,49 +74,48 @@ class EffectVideo:
         clock: StageClock | None = None,
     ) -> None:
         self._effect, self._covered, self._count, self._clock = effect, covered, count, clock
-        self._alpha: ProResAlpha | WebMAlpha | None = None
+        self._transparent = transparent
+        self._video: VideoFiles[Any]
         if transparent:
             kind = WebMAlpha if path.suffix.lower() == ".webm" else ProResAlpha
-            self._alpha = kind(path, [path], like, audio=audio)
+            self._video = kind(path, [path], like, audio=audio)
         else:
-            self._opaque = VideoFile(path, like, (like.height, like.width), RGB(), encoding, audio=audio)
+            self._video = _Frames(
+                path, [VideoFile(path, like, (like.height, like.width), RGB(), encoding, audio=audio)]
+            )
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Lines that the user should read; complete when the ``with`` has ended."""
-        return self._opaque.notes if self._alpha is None else self._alpha.notes
+        return self._video.notes
 
     def __enter__(self) -> EffectVideo:
-        if self._alpha is None:
-            self._opaque.start()
-        else:
-            self._alpha.__enter__()
+        self._video.__enter__()
         return self
 
     def write(self, masks: PartMasks) -> None:
         """Change and encode some frames, later ones than those before."""
-        frames = masks.frames
-        for i, mattes in enumerate(mattes_of(masks, self._count)):
+        for i, mattes in enumerate(masks.mattes_of(self._count)):
+            one = masks.frames[i : i + 1]
             with self._stage("effect"):
                 matte = self._covered.matte(mattes)
-                changed = None if self._alpha is not None else self._effect(frames.pixels[i], matte)
+                if not self._transparent:
+                    one = replace(one, pixels=self._effect(one.pixels[0], matte)[None])
             with self._stage("encode"):
-                if self._alpha is not None:
-                    one = slice(i, i + 1)
-                    self._alpha.write(PartMasks(frames[one], masks.labels[one], mattes=matte[None, None]))
-                elif changed is not None:
-                    self._opaque.write(changed, int(frames.pts[i]), int(frames.index[i]))
+                self._video.write(PartMasks(one, masks.labels[i : i + 1], mattes=matte[None, None]))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._stage("encode"):
-            if self._alpha is not None:
-                self._alpha.__exit__(kind, error, trace)
-            elif kind is not None:
-                self._opaque.abort()
-            else:
-                self._opaque.finish()
+            self._video.__exit__(kind, error, trace)
 
     def _stage(self, name: str) -> AbstractContextManager[None]:
         return self._clock.stage(name) if self._clock else nullcontext()
+
+
+class _Frames(VideoFiles[Pixels]):
+    """Writes the frames' pixels."""
+
+    def _contents(self, masks: PartMasks, i: int) -> Iterable[Pixels]:
+        return [masks.frames.pixels[i]]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 
 import av
 from av.container import OutputContainer
 from av.video.codeccontext import VideoCodecContext
 
-from ..errors import SettingsError
+from ..atomic import output_errors
+from ..errors import OutputError, SettingsError
 from ..frames import ColourTags, VideoInfo
 from .colour import apply_tags
 from .containers import Container
@@ -62,6 +65,18 @@ _BITS_A_PIXEL = 0.3  # for encoders that know no constant quality: plenty, so th
 _FORMATS = ("yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le", "gbrp", "rgb24", "bgr0")
 _FORMATS_OF_ODD_SIZES = ("yuv444p", "yuv444p10le", "gbrp", "rgb24", "bgr0", "yuv420p", "yuv420p10le")
 _ODD_420 = ("libvpx-vp9", "libvpx", "libaom-av1")  # halve odd sizes themselves; 4:2:0 plays everywhere
+
+
+@contextmanager
+def encoding_errors(path: Path) -> Iterator[None]:
+    """Turn what an encoder or the operating system raises into one line about ``path``."""
+    with output_errors(path):
+        try:
+            yield
+        except OSError:
+            raise
+        except av.FFmpegError as error:
+            raise OutputError(f"cannot write {path}: the encoder fails ({error})") from error
 
 
 def add_video_stream(

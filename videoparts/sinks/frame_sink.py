@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from ..atomic import AtomicFile, ensure_not_input, output_errors
 from ..errors import OutputError
-from ..frames import Pixels
 from ..masks import PartMasks
 
 _Sink = TypeVar("_Sink", bound="FrameSink")
@@ -98,16 +97,3 @@ class FrameSink:
         finally:
             for target in reversed(self._targets):  # the first made the folders above
                 target.discard()
-
-
-def mattes_of(masks: PartMasks, i: int, parts: int) -> Pixels:
-    """(K, H, W) uint8: how much of each pixel of frame ``i`` each of the ``parts`` covers.
-
-    Raises:
-        ValueError: the masks come without mattes, or with another number of them.
-    """
-    if masks.mattes is None or masks.mattes.shape[1] != parts:
-        found = "none" if masks.mattes is None else masks.mattes.shape[1]
-        raise ValueError(f"a matte for each of {parts} parts is needed, got {found}")
-    mattes: Pixels = masks.mattes[i]
-    return mattes

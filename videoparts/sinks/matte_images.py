@@ -9,7 +9,7 @@ from ..atomic import AtomicFolder
 from ..frames import VideoInfo
 from ..masks import Part, PartMasks
 from .formats import part_stem
-from .frame_sink import FrameSink, mattes_of
+from .frame_sink import FrameSink
 from .png import is_our_png, png
 
 FOLDER = "mattes"
@@ -32,6 +32,6 @@ class MatteImages(FrameSink):
         super().__init__(path, self._folders, [like.path])
 
     def _frame(self, masks: PartMasks, i: int, stem: str) -> None:
-        mattes = mattes_of(masks, i, len(self._folders))
+        mattes = masks.mattes_of(len(self._folders))[i]
         for folder, matte in zip(self._folders, mattes, strict=True):
             (folder.temporary / f"{stem}.png").write_bytes(png(matte))

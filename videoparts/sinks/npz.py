@@ -14,7 +14,7 @@ from ..archives import write_npz
 from ..atomic import AtomicFolder
 from ..frames import VideoInfo
 from ..masks import Part, PartMasks
-from .frame_sink import FrameSink, mattes_of
+from .frame_sink import FrameSink
 
 FOLDER = "npz"
 _MARK = b"videoparts"  # the archive's comment, by which a later run knows that it may be replaced
@@ -51,7 +51,7 @@ class Npz(FrameSink):
         base = masks.frames.time_base
         arrays: dict[str, npt.NDArray[Any]] = {
             "labels": masks.labels[i],
-            "mattes": mattes_of(masks, i, len(self._numbers)),
+            "mattes": masks.mattes_of(len(self._numbers))[i],
             "numbers": self._numbers,
             "names": self._names,
             "index": masks.frames.index[i],

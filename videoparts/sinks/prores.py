@@ -15,7 +15,7 @@ from .content import ColoursAndAlpha, limited
 from .encoder import THREADS, Encoding
 from .formats import part_stem
 from .video_file import VideoFile
-from .video_files import VideoFiles, mattes_of
+from .video_files import VideoFiles
 
 _COLOURS, _WITH_ALPHA, _ENCODER = "yuv444p10le", "yuva444p10le", "prores_ks"
 # Measured on 1280 x 720 of film, CPU time and size a frame, colours read back: prores_ks choosing its quantisers
@@ -61,7 +61,7 @@ class ProResAlpha(VideoFiles[_Given]):
         self._maker = FrameMaker(_COLOURS, tags)
 
     def _contents(self, masks: PartMasks, i: int) -> Iterable[_Given]:
-        mattes = mattes_of(masks, len(self._files))[i]
+        mattes = masks.mattes_of(len(self._files))[i]
         colours = self._maker(np.ascontiguousarray(masks.frames.pixels[i]))
         return ((colours, matte) for matte in mattes)
 
@@ -100,7 +100,7 @@ class ProResPacked(VideoFiles[_Given]):
         self._maker = FrameMaker(_COLOURS, _PACKED)
 
     def _contents(self, masks: PartMasks, i: int) -> Iterable[_Given]:
-        mattes = mattes_of(masks, self._count)[i]
+        mattes = masks.mattes_of(self._count)[i]
         for first in range(0, self._count, _A_FILE):
             some = mattes[first : first + _A_FILE]
             rgb = np.zeros((*some.shape[1:], 3), np.uint8)

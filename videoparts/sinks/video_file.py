@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Generic
 
 import av
 from av.container import OutputContainer
 
-from ..atomic import AtomicFile, ensure_not_input, output_errors
+from ..atomic import AtomicFile, ensure_not_input
 from ..errors import OutputError
 from ..frames import VideoInfo
 from .containers import container_of
 from .content import Content, T
-from .encoder import Encoding, add_video_stream
+from .encoder import Encoding, add_video_stream, encoding_errors
 from .sound import SoundTrack
 
 
@@ -77,7 +77,7 @@ class VideoFile(Generic[T]):
         """Open the encoder and write the header."""
         self._file.start()
         try:
-            with self._errors():
+            with encoding_errors(self.path):
                 self._open(self._audio)
         except BaseException:
             self.abort()
@@ -94,7 +94,7 @@ class VideoFile(Generic[T]):
         Raises:
             OutputError: the disk is full, the encoder fails, ...
         """
-        with self._errors():
+        with encoding_errors(self.path):
             if self._last is None:
                 self._begin(pts, index)
             elif pts <= self._last:
@@ -124,7 +124,7 @@ class VideoFile(Generic[T]):
         try:
             if self._last is None:
                 raise OutputError(f"{self.path}: there is no frame to write; look at --start and --end")
-            with self._errors():
+            with encoding_errors(self.path):
                 self._encode_held(max(1, round(self._interval / self._base)))
                 self._encode(None)
                 if self._sound is not None:
@@ -220,13 +220,3 @@ class VideoFile(Generic[T]):
                 shift = self._shift * self._like.time_base
                 self._sound.write_until(packet.dts * packet.time_base + shift)
             self._output.mux(packet)
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        with output_errors(self.path):
-            try:
-                yield
-            except OSError:
-                raise
-            except av.FFmpegError as error:
-                raise OutputError(f"cannot write {self.path}: the encoder fails ({error})") from error

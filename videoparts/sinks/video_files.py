@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Generic
 
 from ..errors import OutputError
-from ..frames import Pixels
 from ..masks import PartMasks
 from .content import T
 from .video_file import VideoFile
@@ -81,11 +80,3 @@ class VideoFiles(Generic[T]):
     def _abort(self) -> None:
         for file in reversed(self._files):  # the first made the folders that they share
             file.abort()
-
-
-def mattes_of(masks: PartMasks, count: int) -> Pixels:
-    """The (N, K, H, W) mattes of ``count`` parts. ValueError: there are none, or of another number of parts."""
-    mattes = masks.mattes
-    if mattes is None or mattes.shape[1] != count:
-        raise ValueError(f"the mattes of {count} parts are needed, got {None if mattes is None else mattes.shape[1]}")
-    return mattes

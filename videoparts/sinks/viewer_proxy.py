@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -13,10 +12,9 @@ import cv2
 import numpy as np
 from av.container import OutputContainer
 
-from ..atomic import output_errors
-from ..errors import OutputError
 from ..frames import Pixels, VideoInfo
 from .colour import FrameMaker, apply_tags, tags_for
+from .encoder import encoding_errors
 
 if TYPE_CHECKING:  # generic in PyAV's stubs only
     _Packet = av.Packet[av.VideoStream]
@@ -95,7 +93,7 @@ class Proxy:
 
     def start(self) -> None:
         """Open the encoder and write the header."""
-        with self._errors():
+        with encoding_errors(self._path):
             options = {"fflags": "+bitexact"}  # no random identifiers: the same run gives the same bytes
             self._output = av.open(self._file, "w", format="webm", container_options=options)
             stream = self._output.add_stream("libvpx-vp9", rate=self._like.rate.limit_denominator(100_000))
@@ -124,7 +122,7 @@ class Proxy:
             When the proxy shows it: milliseconds after the first frame.
         """
         pixels = self._small(pixels)
-        with self._errors():
+        with encoding_errors(self._path):
             frame, ms = self._frame(pixels), self._times.add(pts)
             if self._held is not None:
                 self._interval = ms - (self._held.pts or 0)
@@ -135,7 +133,7 @@ class Proxy:
 
     def finish(self) -> None:
         """Write the last frame, which lasts as long as the one before it, and the index."""
-        with self._errors():
+        with encoding_errors(self._path):
             self._encode_held()
             self._mux(self._stream.encode(None))
             assert self._output is not None
@@ -168,16 +166,6 @@ class Proxy:
         assert self._output is not None
         for packet in packets:
             self._output.mux(packet)
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        with output_errors(self._path):
-            try:
-                yield
-            except OSError:
-                raise
-            except av.FFmpegError as error:
-                raise OutputError(f"cannot write {self._path}: the encoder fails ({error})") from error
 
 
 def _even(length: Fraction | float) -> int:

@@ -20,7 +20,7 @@ from .content import Content, samples
 from .encoder import THREADS, Encoding, lone_encoder
 from .formats import part_stem
 from .video_file import VideoFile
-from .video_files import VideoFiles, mattes_of
+from .video_files import VideoFiles
 
 if TYPE_CHECKING:
     from .content import Packet
@@ -111,7 +111,7 @@ class WebMAlpha(VideoFiles["_Given"]):
         return self
 
     def _contents(self, masks: PartMasks, i: int) -> Iterable[_Given]:
-        mattes = mattes_of(masks, len(self._files))[i]
+        mattes = masks.mattes_of(len(self._files))[i]
         colours = self._encode(masks.frames.pixels[i])
         return ((colours, matte) for matte in mattes)
 

@@ -32,7 +32,19 @@ _REQUEST = 64 << 20
 _WORTH_A_SEEK = 16
 _SLICE = 0.5
 
-OTHER_SIZE = "frames of another size"  # part of an error's message
+
+class DecordError(SourceError):
+    """Decord fails on a file.
+
+    Args:
+        path: the file.
+        what: what happens, with its cause.
+        reason: the same for a note that PyAV takes over.
+    """
+
+    def __init__(self, path: Path, what: str, reason: str) -> None:
+        super().__init__(f"{path}: {what}; try --decoder pyav")
+        self.reason = reason
 
 
 def unavailable() -> str | None:
@@ -98,7 +110,8 @@ class DecordWorker:
         height, width = self._size
         for answer in answers:
             if len(answer) != height * width * 3:  # seen of frames of 16 x 16
-                raise SourceError(f"{self._path}: decord gives {OTHER_SIZE} than it says; try --decoder pyav")
+                what = "decord gives frames of another size than it says"
+                raise DecordError(self._path, what, what)
             yield np.frombuffer(answer, np.uint8).reshape(height, width, 3)
 
     def close(self) -> None:
@@ -124,7 +137,7 @@ class DecordWorker:
         if letter != wanted:
             # Decord's messages begin with a time and a line of its source.
             why = re.sub(r"^\[[\d:]+\] \S+:\d+: ", "", body.decode(errors="replace"))
-            raise SourceError(f"{self._path}: decord failed ({why}); try --decoder pyav")
+            raise DecordError(self._path, f"decord failed ({why})", "decord cannot open it")
         return body
 
     def _read(self, length: int) -> bytearray:
@@ -134,7 +147,7 @@ class DecordWorker:
             self._wait()
             read = os.readv(self._answers.fileno(), [view[got:]])
             if read == 0:
-                raise SourceError(f"{self._path}: decord's process ended unexpectedly; try --decoder pyav")
+                raise DecordError(self._path, "decord's process ended unexpectedly", "decord crashed on it")
             got += read
         return body
 

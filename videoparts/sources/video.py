@@ -8,7 +8,7 @@ from ..config import SourceSettings
 from ..errors import DecoderHangError, SourceError
 from ..frames import VideoInfo
 from .check import compare, why_not
-from .decord_reader import OTHER_SIZE, DecordVideo, DecordWorker, unavailable
+from .decord_reader import DecordError, DecordVideo, DecordWorker, unavailable
 from .index import VideoIndex, opened, scan
 from .pyav_reader import PyAVVideo, describe
 from .reading import VideoFile
@@ -49,10 +49,7 @@ def _open_with_decord(path: Path, settings: SourceSettings) -> VideoFile:
             except SourceError as error:
                 if settings.decoder == "decord":
                     raise
-                if OTHER_SIZE in str(error):
-                    reason = f"decord gives {OTHER_SIZE} than it says"
-                else:
-                    reason = "decord cannot open it" if "failed (" in str(error) else "decord crashed on it"
+                reason = error.reason if isinstance(error, DecordError) else "decord crashed on it"
     finally:
         worker.close()
     if settings.decoder == "auto" and reason is not None:
