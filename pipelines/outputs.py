@@ -17,7 +17,7 @@ from videoparts.clock import StageClock
 from videoparts.edited import edited, smoothed
 from videoparts.edits import Edition
 from videoparts.frames import VideoInfo
-from videoparts.joints import Joint, JointCounter
+from videoparts.joints import Joint
 from videoparts.manifest import Manifest, ManifestModel, ManifestSource, versions
 from videoparts.masks import PartMasks
 from videoparts.report import MaskReport
@@ -31,7 +31,7 @@ PAGE = "viewer"  # the name under which the manifest has the page
 
 
 class Outputs:
-    """Writes all that an output folder holds but the manifest, which comes last: see `manifest`.
+    """Writes all that an output folder holds but the manifest, which comes last: see `finish`.
 
     Args:
         folder: the output folder.
@@ -55,7 +55,6 @@ class Outputs:
         clock: StageClock | None = None,
     ) -> None:
         self.folder = folder
-        self._like = like
         self._edition = edition
         self._clock = clock or StageClock()
         self._sinks: dict[str, FormatSink] = {one.name: one.open(folder, like, edition.parts) for one in formats}
@@ -63,7 +62,6 @@ class Outputs:
             self._sinks[PAGE] = Viewer(folder, like, edition.parts, clip=clip)
         self._mattes = bool(edition.window) or any(one.mattes for one in formats)
         self.report = MaskReport(edition.parts)
-        self._joints = JointCounter()
         self._open = ExitStack()
 
     @property
@@ -162,10 +160,9 @@ class Outputs:
     def _write(self, masks: PartMasks, joints: Sequence[Joint]) -> None:
         """Into all sinks at once: each takes its frames in order."""
         work = [self._pool.submit(sink.write, masks) for sink in self._sinks.values()]
-        numbers = np.array(self._edition.numbers, dtype=np.uint8)
         if self._edition.window:  # labels are others than those that were counted
-            counted = zip(masks.frames.pixels, masks.labels, strict=True)
-            joints, numbers = [self._joints.add(*one) for one in counted], np.arange(256, dtype=np.uint8)
-        self.report.write(masks, joints, numbers)
+            self.report.write(masks)
+        else:
+            self.report.write(masks, joints, np.array(self._edition.numbers, dtype=np.uint8))
         for one in work:
             one.result()

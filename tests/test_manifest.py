@@ -31,9 +31,11 @@ from videoparts.manifest import (
     versions,
 )
 from videoparts.masks import Part, PartMasks
-from videoparts.report import FrameEntry, MaskReport, PartPresence, Presence, Report, Track
+from videoparts.presence import Presence
+from videoparts.report import MaskReport, PartPresence, Report
 from videoparts.source_hash import source_sha256
 from videoparts.sources import open_source
+from videoparts.tracks import FrameEntry, Track
 
 MODEL = ManifestModel("0" * 64, ExtractorIdentity("vit", 9, "key", 14, 448, False, "abc"))
 PARTS = (Part(2, "left ear / tip", (0, 68, 255)), Part(7, 'tail "🦊" 尾', (221, 170, 0)))

@@ -14,9 +14,11 @@ from moving import coloured, moved, texture
 
 from videoparts.frames import FrameBatch, Pixels
 from videoparts.links import link_luma
+from videoparts.looks import Look
 from videoparts.masks import Part, PartMasks
 from videoparts.metrics import temporal_agreement
-from videoparts.report import Blink, Look, MaskReport, Moment, Report
+from videoparts.presence import Blink, Moment
+from videoparts.report import MaskReport, Report
 
 SIZE = (120, 160)
 PARTS = (Part(1, "head", (1, 2, 3)), Part(2, "tail", (4, 5, 6)))

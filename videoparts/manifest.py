@@ -22,8 +22,9 @@ from .errors import SourceError
 from .frames import ColourTags, VideoInfo
 from .identity import ExtractorIdentity
 from .masks import Part
-from .report import FrameEntry, Report, Track
+from .report import Report
 from .source_hash import source_sha256
+from .tracks import FrameEntry, Track
 
 FORMAT = "videoparts.manifest/1"
 FILE = "manifest.json"
