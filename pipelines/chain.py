@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from videoparts.masks import PartMasks
 from videoparts.palette import palette
 from videoparts.parts import PartModel, check_model_path, hidden_parts
 from videoparts.runs import Run
+from videoparts.sampling import frames_to_sample
 from videoparts.segmentation import segment
 from videoparts.sources import open_source
 from videoparts.sources.base import Source
@@ -47,6 +48,7 @@ class Chain:
     terminal: Terminal
     clock: StageClock = field(default_factory=StageClock)
     cache: FeatureCache = field(default_factory=FeatureCache)
+    load: Callable[[], ViTExtractor] | None = None  # gives an extractor that is there already; None: it is loaded
     _extractor: ViTExtractor | None = None
 
     def open(self, path: Path) -> Source:
@@ -59,7 +61,8 @@ class Chain:
         """The extractor, which is loaded when it is first asked for."""
         if self._extractor is None:
             with self.clock.stage("load"):
-                self._extractor = loaded = ViTExtractor(self.options.extractor, self.options.compute)
+                load = self.load or (lambda: ViTExtractor(self.options.extractor, self.options.compute))
+                self._extractor = loaded = load()
             precision = str(loaded.dtype).removeprefix("torch.")
             self.terminal.say(f"{self.options.extractor.model} from {loaded.origin}, {precision} on {loaded.device}")
         return self._extractor
@@ -67,15 +70,19 @@ class Chain:
     def fit(self, sources: Sequence[Source], extractor: ViTExtractor) -> PartModel:
         """Pass 1, with its progress bar."""
         settings = self.options.fit
-        known = [source.info.frames for source in sources]
-        total = max(settings.frames, len(sources))
-        if all(count is not None for count in known):
-            total = min(total, sum(count or 0 for count in known))
+        total = frames_to_sample(settings, len(sources))
+        if len(sources) == 1:  # one that is opened when it is taken is not opened for that
+            total = min(total, sources[0].info.frames or total)
         with self.terminal.bar("fit", total) as advance:
-            model = fit_parts(sources, extractor, settings, cache=self.cache, clock=self.clock, on_frames=advance)
-        for source in sources:
-            self.terminal.note(*source.notes)
-        return model
+            return fit_parts(
+                sources,
+                extractor,
+                settings,
+                cache=self.cache,
+                clock=self.clock,
+                on_frames=advance,
+                on_source=lambda source: self.terminal.note(*source.notes),
+            )
 
     def model(
         self,

@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from videoparts.clock import StageClock
-from videoparts.config import ComputeSettings, ExtractorSettings, RefineSettings
+from videoparts.config import ComputeSettings, ExtractorSettings
 from videoparts.errors import SettingsError
 
 from .options import Names, PartOptions, Quiet
 from .terminal import Terminal
 
 if TYPE_CHECKING:
-    from videoparts import edits
+    from videoparts.edits import Edit as PartEdit
     from videoparts.edits import Edition
     from videoparts.sinks.formats import Format
     from videoparts.sources.base import Source
+    from videoparts.transaction import Transaction
 
     from .result import Result
 
@@ -73,18 +75,13 @@ class Edit:
 
     def run(self) -> None:
         """Run the command."""
-        from videoparts.edits import FILE, save_edits
-        from videoparts.lock import only_run_in
-        from videoparts.runs import HOME
+        from videoparts.edits import FILE
         from videoparts.sinks.formats import FORMATS, formats_of
 
-        from .result import opened_result
+        from .result import held_result
 
-        if not (self.output / HOME).is_dir():
-            opened_result(self.output)  # says that there is nothing to edit, and makes no folder
         # Held from before the edits are read: another edit may be adding to them.
-        with only_run_in(self.output / HOME):
-            result = opened_result(self.output)
+        with held_result(self.output) as (result, made):
             wanted = formats_of(sorted({*self.formats, *(result.manifest.formats.keys() & FORMATS.keys())}))
             for one in wanted:
                 one.require()
@@ -96,8 +93,7 @@ class Edit:
                 raise SettingsError("nothing to do: give an edit, as in --rename 1=head, or --formats")
             result = replace(result, edits=(*result.edits, *new))
             terminal, path = Terminal(self.quiet), self.output / FILE
-            _Work(self, result, terminal).write(wanted)
-            save_edits(path, result.edits, result.manifest.part_model.sha256)
+            _Work(self, result, made, terminal).write(wanted)
         count = len(result.edits)
         terminal.say(
             f"{count} {'edit' if count == 1 else 'edits'} in {path}; --undo 1 takes the last one back"
@@ -105,11 +101,11 @@ class Edit:
             else f"{self.output} is as it was found: no edits"
         )
 
-    def _edits(self, result: Result) -> list[edits.Edit]:
+    def _edits(self, result: Result) -> list[PartEdit]:
         """What the command line asks for, in the order of the options."""
-        from videoparts.edits import edit_of, json_of, load_edits
+        from videoparts.edits import load_edits
 
-        new: list[edits.Edit] = []
+        new: list[PartEdit] = []
         edition, coarser = result.edition, result.coarser
         if self.edits is not None:
             given, part_model = load_edits(self.edits)
@@ -121,26 +117,26 @@ class Edit:
             new += given
             edition = edition.after(given, coarser)
         for make in self._asked():  # one after the other, so that a new name can be used at once
-            edit = edit_of(json_of(make(edition.number_of)))  # raises where a value cannot be what it is
+            edit = make(edition.number_of)
             edition = edition.after([edit], coarser)
             new.append(edit)
         return new
 
-    def _asked(self) -> Iterator[Callable[[Callable[[str], int]], edits.Edit]]:
+    def _asked(self) -> Iterator[Callable[[Callable[[str], int]], PartEdit]]:
         """What makes each edit of the options, once it is told which number a part has."""
         from videoparts.edits import Drop, Merge, Recolor, Rename, Reorder, Smooth, Split
 
         if (split := self.split) is not None:
             yield lambda number: Split(number(split), self.into)
         for part, name in map(_pair, self.rename):
-            yield lambda number, part=part, name=name: Rename(number(part), name)
+            yield partial(lambda part, name, number: Rename(number(part), name), part, name)
         for parts, _, name in (one.partition("=") for one in self.merge):
             members = parts.split(",")
-            yield lambda number, members=members, name=name: Merge(tuple(map(number, members)), name or None)
+            yield partial(lambda members, name, number: Merge(tuple(map(number, members)), name), members, name or None)
         if self.drop:
             yield lambda number: Drop(tuple(map(number, self.drop)))
         for part, colour in map(_pair, self.recolor):
-            yield lambda number, part=part, colour=colour: Recolor(number(part), colour)
+            yield partial(lambda part, colour, number: Recolor(number(part), colour), part, colour)
         if self.reorder:
             yield lambda number: Reorder(tuple(map(number, self.reorder)))
         if (window := self.smooth) is not None:
@@ -150,14 +146,15 @@ class Edit:
 class _Work:
     """Writes an edition of a run again."""
 
-    def __init__(self, command: Edit, result: Result, terminal: Terminal) -> None:
+    def __init__(self, command: Edit, result: Result, made: Transaction, terminal: Terminal) -> None:
         self._command = command
         self._result = result
+        self._made = made
         self._terminal = terminal
         self._clock = StageClock()
 
     def write(self, formats: Sequence[Format]) -> None:
-        """Write all formats, the page if there was one, and the manifest."""
+        """Write all formats, the page if there was one, the edits and the manifest."""
         from .outputs import PAGE, Outputs
         from .result import entries_without_pixels, kept_entries
 
@@ -172,14 +169,14 @@ class _Work:
             self._make_finer(source, edition)
             store = run.finer(edition.levels)
         like, clip = manifest.source.info(), run.clip_path
-        outputs = Outputs(result.folder, like, edition, formats, page=page, clip=clip, clock=clock)
+        outputs = Outputs(self._made, like, edition, formats, manifest, page=page, clip=clip, clock=clock)
         with outputs, ExitStack() as stack:
             entries = entries_without_pixels(store, manifest) if source is None else kept_entries(store, source)
             advance = stack.enter_context(self._terminal.bar("write", len(manifest.frames)))
             outputs.write_all(stack.enter_context(closing(entries)), advance)
         others = {name: paths for name, paths in manifest.formats.items() if name not in outputs.names}
         written = outputs.finish(
-            manifest.source, manifest.settings, manifest.part_model, manifest, others, len(result.edits)
+            manifest.source, manifest.settings, manifest.part_model, more=others, edits=result.edits
         )
         self._terminal.note(*outputs.notes)
         self._terminal.say(*written.report.lines())
@@ -203,8 +200,7 @@ class _Work:
             compute=self._command.compute,
         )
         chain = Chain(options, self._terminal, self._clock)
-        refine = RefineSettings(**result.manifest.settings["refine"])
-        make_finer(chain, source, result.run, result.model, edition.levels, refine)
+        make_finer(chain, source, result.run, result.model, edition.levels, result.refine)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -61,9 +61,11 @@ class EffectCommand:
         from videoparts.effects import Effect
         from videoparts.sinks.effect_video import Covered, EffectVideo
         from videoparts.sinks.encoder import Encoding
+        from videoparts.transaction import finish_commit
 
         from .result import opened_result
 
+        finish_commit(self.masks)
         result = opened_result(self.masks)
         source, edition = result.source(self.input), result.edition
         ensure_not_input(self.output, [self.input])

@@ -54,8 +54,11 @@ class Evaluate:
         """Run the command."""
         from videoparts.evaluation import evaluate_clip
         from videoparts.label_folders import match_clips
+        from videoparts.transaction import finish_commit
 
         _check_json(self.json)
+        for folder in (self.prediction, *self.prediction.glob("*")):
+            finish_commit(folder)
         terminal = Terminal(self.quiet)
         matched = match_clips(self.prediction, self.truth, self.frames, common=self.common)
         with terminal.bar("evaluate", sum(len(clip.stems) for clip in matched.clips)) as advance:
@@ -107,7 +110,7 @@ def table_of(results: Sequence[ClipScores]) -> list[str]:
     """The lines of a table: a row for each clip, and one of the means if there are several."""
     from videoparts.evaluation import Scores
 
-    rows = [_HEAD]
+    rows: list[tuple[str, ...]] = [_HEAD]
     for result in results:
         worst = f"{result.worst.stem} ({result.worst.j:.3f})"
         rows.append((result.name, str(len(result.frames)), *_cells(result.scores), worst))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 
@@ -59,7 +59,9 @@ def _make(
     target.close()
 
 
-def _labelled(chain: Chain, run: Run, source: Source, finest: PartModel, refine: RefineSettings) -> Iterator[PartMasks]:
+def _labelled(
+    chain: Chain, run: Run, source: Source, finest: PartModel, refine: RefineSettings
+) -> Generator[PartMasks, None, None]:
     """Frame by frame, at the finer level."""
     first = next(run.masks().read(chances=True), None)
     if first is not None and first.chances is not None:

@@ -25,15 +25,20 @@ class Fit(PartOptions):
     def run(self) -> None:
         """Run the command."""
         from videoparts.parts import check_model_path
+        from videoparts.sampling import shares
+        from videoparts.sources.in_turn import InTurn
 
         from .chain import Chain
 
         chain = Chain(self, Terminal(self.quiet))
         check_model_path(self.output)
-        sources = [chain.open(path) for path in self.inputs]
+        # What cannot be opened is said before anything is learned; then one is open at a time.
+        selected = [chain.open(path).info.frames or 0 for path in self.inputs]
+        sources = InTurn(self.inputs, chain.open)
         model = chain.fit(sources, chain.extractor())
         model.save(self.output)
-        chain.terminal.times(chain.clock, min(self.fit.frames, sum(s.info.frames or 0 for s in sources)))
+        wanted = zip(shares(self.fit, len(sources)), selected, strict=True)
+        chain.terminal.times(chain.clock, sum(min(share, count) for share, count in wanted))
         tree = model.tree
         chain.terminal.say(
             f"wrote {self.output}: {len(model)} parts over {len(sources)} inputs",

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 
 from videoparts.config import RefineSettings
 from videoparts.joints import JointCounter
 from videoparts.mask_store import MaskStore
-from videoparts.masks import PartMasks
 from videoparts.parts import PartModel
 from videoparts.segmentation import segment
 from videoparts.sources.base import Source
-from videoparts.sources.rest import Rest
 from videoparts.stream import prefetch
 
 from .chain import Chain
@@ -24,7 +23,7 @@ _BEFORE = 2  # frames that a joint looks back
 
 def all_entries(
     chain: Chain, source: Source, store: MaskStore, model: PartModel, refine: RefineSettings, *, chances: bool
-) -> Iterator[Entry]:
+) -> Generator[Entry, None, None]:
     """The masks of every frame, in order. What is new is written to the store.
 
     Whether frames come from the store or are labelled now makes no difference to them.
@@ -38,22 +37,56 @@ def all_entries(
         chances: whether they are kept.
     """
     done = store.frames
-    last: deque[PartMasks] = deque(maxlen=_BEFORE)
+    last: deque[int] = deque([-1], maxlen=_reach(refine))
     if done:
         chain.terminal.note(f"{done} frames are labelled already, by an earlier run")
         with closing(kept_entries(store, source, chances=False)) as kept:
             for masks, joints in kept:
-                last.append(masks)
+                last.append(int(masks.frames.index[-1]))
                 yield masks, joints
     if done and source.info.frames == done:
         return
-    counter = JointCounter()
-    for masks in last:
-        counter.add(masks.frames.pixels[0], masks.labels[0])
-    before = min(done, refine.window // 2)  # labelled again, since those after depend on them
-    labelled = prefetch(
+    # Counted in frames that were decoded: of a damaged file, some between them may be missing.
+    first, at = (source.selected.index(index) if index >= 0 else -1 for index in (last[-1], last[0]))
+    with closing(labelled(chain, source, model, refine, first + 1, at=max(0, at), chances=chances)) as fresh:
+        try:
+            for masks, joints in fresh:
+                store.write(masks, joints)
+                yield masks, joints
+        except KeyboardInterrupt:
+            kept_so_far = f"after {store.frames} frames" if store.frames else "from the parts that it found"
+            raise KeyboardInterrupt(f"stopped; the same command goes on {kept_so_far}") from None
+    store.close()
+
+
+def labelled(
+    chain: Chain,
+    source: Source,
+    model: PartModel,
+    refine: RefineSettings,
+    first: int = 0,
+    stop: int | None = None,
+    *,
+    at: int | None = None,
+    chances: bool,
+) -> Generator[Entry, None, None]:
+    """The masks of some frames as they would be among all, in order. Those that they depend on are labelled too.
+
+    Args:
+        chain: whose extractor is loaded.
+        source: the input.
+        model: whose parts are labelled, hidden ones too.
+        refine: how.
+        first: which selected frame is the first,
+        stop: and which is the first that is left out. None: to the end.
+        at: from where on those before are decoded; None: enough of them, if all can be.
+        chances: whether they are wanted.
+    """
+    begin = max(0, first - _reach(refine)) if at is None else at
+    end = None if stop is None else stop + refine.window // 2
+    found = prefetch(
         segment(
-            Rest(source, done - before),
+            source.part(begin, end),
             chain.extractor(),
             model.select(include=range(1, len(model) + 1)),
             refine,
@@ -63,15 +96,18 @@ def all_entries(
             clock=chain.clock,
         )
     )
-    with closing(labelled):
-        try:
-            for some in labelled:
-                masks, before = some[before:], max(0, before - len(some))
-                if not len(masks):
-                    continue
-                joints = [counter.add(*one) for one in zip(masks.frames.pixels, masks.labels, strict=True)]
-                store.write(masks, joints)
-                yield masks, joints
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"stopped; the same command goes on after {store.frames} frames") from None
-    store.close()
+    counter = JointCounter()
+    with closing(found):
+        for some in found:
+            joints = [counter.add(*one) for one in zip(some.frames.pixels, some.labels, strict=True)]
+            place = [source.selected.index(index) for index in some.frames.index.tolist()]
+            wanted = slice(bisect_left(place, first), None if stop is None else bisect_left(place, stop))
+            if len(masks := some[wanted]):
+                yield masks, joints[wanted]
+            if stop is not None and place[-1] >= stop - 1:
+                return
+
+
+def _reach(refine: RefineSettings) -> int:
+    """How many frames before it a frame's masks and joints hang on."""
+    return _BEFORE + refine.window // 2

@@ -1,6 +1,7 @@
 """The command ``videoparts``: reads the command line, runs one command, turns errors into one line.
 
-Exit status: 0 done, 2 something in the input, the options or the output was wrong, 130 interrupted.
+Exit status: 0 done, 1 some clips of a batch have failed, 2 something in the input, the options or the output was wrong,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from videoparts.config import ExtractorSettings
 from videoparts.errors import VideoPartsError
 from videoparts.presets import DEFAULT, PRESETS, Preset, PresetName
 
+from .batch import Batch
 from .demo import Demo
 from .edit import Edit
 from .effect import EffectCommand
@@ -32,6 +34,7 @@ from .info import Info
 from .masks import Masks
 from .options import MaskOptions, PresetOptions
 from .overlay import Overlay
+from .status import Status
 from .view import View
 
 _INTERRUPTED = 130
@@ -41,6 +44,8 @@ Command = Union[  # noqa: UP007 - tyro reads it at run time
     Annotated[Demo, tyro.conf.subcommand("demo")],
     Annotated[Overlay, tyro.conf.subcommand("overlay")],
     Annotated[Masks, tyro.conf.subcommand("masks")],
+    Annotated[Batch, tyro.conf.subcommand("batch")],
+    Annotated[Status, tyro.conf.subcommand("status")],
     Annotated[Edit, tyro.conf.subcommand("edit")],
     Annotated[EffectCommand, tyro.conf.subcommand("effect")],
     Annotated[View, tyro.conf.subcommand("view")],
@@ -50,7 +55,8 @@ Command = Union[  # noqa: UP007 - tyro reads it at run time
 ]
 
 # Commands whose defaults hang on --preset.
-_OF_PARTS: Mapping[str, type[Overlay | Masks | Fit]] = {"overlay": Overlay, "masks": Masks, "fit": Fit}
+OfParts = Union[Overlay, Masks, Batch, Fit]  # noqa: UP007 - as above
+_OF_PARTS: Mapping[str, type[OfParts]] = {"overlay": Overlay, "masks": Masks, "batch": Batch, "fit": Fit}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         parse(arguments or ["--help"]).run()
     except VideoPartsError as error:
-        return _fail(str(error))
+        return _fail(str(error), error.status)
     except KeyboardInterrupt as stop:
         print(f"\nvideoparts: {stop.args[0] if stop.args else 'stopped; nothing was written'}", file=sys.stderr)
         return _INTERRUPTED
@@ -80,9 +86,14 @@ def parse(arguments: Sequence[str]) -> Command:
         VideoPartsError: an option is wrong.
         SystemExit: help was asked for (0), or the command line cannot be read (2, one line is printed).
     """
+    if arguments[:1] == ["batch"] and arguments[1:2] and arguments[1].endswith(".toml"):
+        from .batches.jobs_file import arguments_of
+
+        arguments = ["batch", *arguments_of(Path(arguments[1])), *arguments[2:]]
     kind = _OF_PARTS.get(arguments[0]) if arguments else None
     if kind is None:
-        return _read(Command, arguments, "videoparts")
+        read: Command = _read(Command, arguments, "videoparts")
+        return read
     preset = PRESETS[_preset_of(arguments[1:])]
     command = _read_with(preset, kind, arguments)
     if isinstance(command, MaskOptions) and command.model_file is not None:
@@ -113,12 +124,12 @@ def _made_by(model_file: Path, preset: Preset) -> Preset:
     )
 
 
-def _read_with(preset: Preset, kind: type[Overlay | Masks | Fit], arguments: Sequence[str]) -> Overlay | Masks | Fit:
+def _read_with(preset: Preset, kind: type[OfParts], arguments: Sequence[str]) -> OfParts:
     """Read the command line of a command, where a preset gives the defaults."""
     settings = {f.name: getattr(preset, f.name) for f in dataclasses.fields(kind) if hasattr(preset, f.name)}
     required = {f.name: tyro.MISSING for f in dataclasses.fields(kind) if _is_required(f)}
     defaults = kind(**settings, **required)
-    command: Overlay | Masks | Fit = _read(kind, arguments[1:], f"videoparts {arguments[0]}", defaults)
+    command: OfParts = _read(kind, arguments[1:], f"videoparts {arguments[0]}", defaults)
     return command
 
 
@@ -126,9 +137,9 @@ def _is_required(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
-def _read(kind: object, arguments: Sequence[str], program: str, default: object = None) -> Any:
+def _read(kind: Any, arguments: Sequence[str], program: str, default: object = None) -> Any:
     said = io.StringIO()
-    extra = {} if default is None else {"default": default}
+    extra: dict[str, Any] = {} if default is None else {"default": default}
     try:
         with contextlib.redirect_stderr(said):
             return tyro.cli(kind, args=list(arguments), prog=program, config=_CONFIG, **extra)
@@ -150,9 +161,9 @@ def _one_line(box: str) -> str:
     return "; ".join(paragraphs) + hint
 
 
-def _fail(message: str) -> int:
+def _fail(message: str, status: int = 2) -> int:
     print(f"videoparts: {' '.join(message.split())}", file=sys.stderr)
-    return 2
+    return status
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

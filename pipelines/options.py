@@ -10,6 +10,7 @@ import tyro
 from tyro.constructors import PrimitiveConstructorSpec
 
 from videoparts.config import (
+    MOST_PARTS,
     ComputeSettings,
     ExtractorSettings,
     FitSettings,
@@ -105,3 +106,25 @@ class MaskOptions(PartOptions):
         for option, where in (("--object", self.fit.object), ("--box", self.fit.box)):
             if self.model_file is not None and where is not None:
                 raise SettingsError(f"{option} says what to fit, and --model-file is fitted already: leave one out")
+
+
+@dataclass(frozen=True)
+class MaskOutputs(MaskOptions):
+    """What is written of the masks, too."""
+
+    formats: Names = ("davis",)
+    """What to write, as in davis,prores. davis: a palette PNG a frame, 0 = background, 1, 2, ... are parts; labels: the
+    same as one lossless video; mattes: antialiased grey PNGs a part; prores, webm: a video with alpha a part; packed:
+    four mattes a ProRes file; cryptomatte: an EXR a frame; coco, cvat, npz."""
+    levels: Numbers = ()
+    """Write the object in so many parts too, as in 2,4,8: into OUTPUT/levels/2/ and so on, from the same pass. The
+    parts of a finer level divide those of a coarser one, pixel by pixel."""
+    page: bool = True
+    """Write OUTPUT/viewer.html, a page to look at the parts, and to name and merge them."""
+    keep_features: bool = False
+    """Keep what finer parts are told from, some 20 kB a frame, so that videoparts edit --split needs no ViT."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if any(not 1 <= level <= MOST_PARTS for level in self.levels):
+            raise SettingsError(f"--levels must be 1 to {MOST_PARTS} each, got {','.join(map(str, self.levels))}")

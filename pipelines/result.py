@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+import re
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,21 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from videoparts.config import SourceSettings
+from videoparts.config import RefineSettings, SourceSettings
 from videoparts.edited import edited, smoothed
 from videoparts.edits import FILE as EDITS
 from videoparts.edits import Edit, Edition, load_edits
-from videoparts.errors import OutputError, SourceError
+from videoparts.errors import OutputError, SettingsError, SourceError
 from videoparts.frames import FrameBatch
 from videoparts.joints import Joint
+from videoparts.json_objects import object_of
 from videoparts.manifest import FILE as MANIFEST
 from videoparts.manifest import Manifest
 from videoparts.mask_store import KeptFrame, MaskStore
 from videoparts.masks import Part, PartMasks
-from videoparts.runs import Run
+from videoparts.runs import HOME, Run
 from videoparts.source_hash import source_sha256
 from videoparts.sources import open_source
 from videoparts.sources.base import Source
+from videoparts.transaction import Transaction, transaction
 
 if TYPE_CHECKING:
     from videoparts.parts import PartModel
@@ -35,8 +38,20 @@ Entry = tuple[PartMasks, list[Joint]]
 
 
 def manifest_of(output: Path) -> Manifest | None:
-    """The manifest in an output folder, None where there is none."""
-    return Manifest.load(output) if (output / MANIFEST).exists() else None
+    """The manifest in an output folder that is to be written into, None where there is none.
+
+    Raises:
+        OutputError: it cannot be read, so that nobody knows what there is an earlier run's.
+    """
+    path = output / MANIFEST
+    if not path.exists():
+        return None
+    try:
+        return Manifest.load(output)
+    except SourceError as error:
+        raise OutputError(
+            f"{path}: not a manifest that can be read: empty {output} or choose another folder"
+        ) from error
 
 
 def refuse_edited(output: Path) -> None:
@@ -48,8 +63,9 @@ def refuse_edited(output: Path) -> None:
     path = output / EDITS
     if path.exists() and (edits := load_edits(path)[0]):
         raise OutputError(
-            f"{output} holds {len(edits)} edits of the masks that are there: write other formats with videoparts edit "
-            f"{output} --formats ..., remove {path} to begin anew, or choose another folder"
+            f"{output} holds {len(edits)} edit{'s' * (len(edits) > 1)} of the masks that are there: write other "
+            f"formats with videoparts edit {output} --formats ..., remove {path} to begin anew, or choose another "
+            f"folder, where videoparts edit --edits {path} applies the same"
         )
 
 
@@ -60,6 +76,8 @@ class Result:
     folder: Path
     manifest: Manifest
     run: Run
+    source_settings: SourceSettings  # which frames of the source have masks
+    refine: RefineSettings  # how they were labelled
     first: Edition  # before any edit
     edits: tuple[Edit, ...]
 
@@ -79,12 +97,6 @@ class Result:
         assert model is not None
         return model.finer(self.first.levels[0])
 
-    @property
-    def source_settings(self) -> SourceSettings:
-        """Which frames of the source have masks."""
-        given = self.manifest.settings["source"]
-        return SourceSettings(**{name: value for name, value in given.items() if name != "sha256"})
-
     def source(self, path: Path | None = None) -> Source:
         """Open what the masks were made of.
 
@@ -95,14 +107,16 @@ class Result:
             SourceError: it is not there, or another, or cannot be read.
         """
         known = self.manifest.source
+        if path is None and not Path(known.path).exists():
+            raise SourceError(
+                f"{known.path}: the clip that the masks were made of is not there; say where it is with --input"
+            )
         path = path or Path(known.path)
-        if not path.exists():
-            raise SourceError(f"{path}: the clip that the masks were made of is not there; say where it is")
         if source_sha256(path) != known.sha256:
             raise SourceError(f"{path}: the masks in {self.folder} were made of another clip, {known.name}; give that")
         return open_source(path, self.source_settings)
 
-    def shown(self, source: Source, *, mattes: bool) -> Iterator[PartMasks]:
+    def shown(self, source: Source, *, mattes: bool) -> Generator[PartMasks, None, None]:
         """The masks of every frame as they are in the folder now, with the source's pixels."""
         edition = self.edition
         with closing(kept_entries(self.run.finer(edition.levels), source)) as entries:
@@ -114,22 +128,53 @@ def opened_result(folder: Path) -> Result:
     """Open an output folder.
 
     Raises:
-        SourceError: it has no manifest, or a broken one.
+        SourceError: it has no manifest, a broken one, or one that videoparts masks has not written.
         OutputError: what edits start from is not there any more.
         SettingsError: its edits cannot be read.
     """
     manifest = Manifest.load(folder)
-    run = Run(folder, str(manifest.settings.get("run")))
+    settings, again = manifest.settings, _again(folder)
+    try:
+        run = Run(folder, _key(settings["run"]))
+        source = {name: value for name, value in settings["source"].items() if name != "sha256"}
+        source_settings = object_of(SourceSettings, source)
+        refine = object_of(RefineSettings, settings["refine"])
+        first = edition_of(settings["found"])
+    except (LookupError, TypeError, ValueError, AttributeError, SettingsError) as error:
+        raise SourceError(f"{folder / MANIFEST}: its settings are not those of videoparts masks; {again}") from error
     kept = run.masks().frames
     if not kept or not run.model_path.exists():
-        raise OutputError(f"{folder}: what edits start from, {run.folder}, is not there; run videoparts masks again")
+        raise OutputError(f"{folder}: what edits start from, {run.folder}, is not there; {again}")
     if kept != len(manifest.frames):
-        raise OutputError(
-            f"{folder}: of {len(manifest.frames)} frames {kept} are kept in {run.folder}; run videoparts masks again, "
-            f"into another folder if there are edits, and there videoparts edit --edits {folder / EDITS}"
-        )
+        raise OutputError(f"{folder}: of {len(manifest.frames)} frames {kept} are kept in {run.folder}; {again}")
     edits = load_edits(folder / EDITS)[0] if (folder / EDITS).exists() else []
-    return Result(folder, manifest, run, edition_of(manifest.settings["found"]), tuple(edits))
+    return Result(folder, manifest, run, source_settings, refine, first, tuple(edits))
+
+
+def _again(folder: Path) -> str:
+    """What to do where a folder cannot be edited: masks do not replace those that were."""
+    edits = folder / EDITS
+    elsewhere = f", into another folder, and there videoparts edit --edits {edits}" if edits.exists() else ""
+    return f"run videoparts masks again{elsewhere}"
+
+
+def _key(given: str) -> str:
+    if not re.fullmatch("[0-9a-f]+", given):
+        raise ValueError(f"no key of a run: {given!r}")
+    return given
+
+
+@contextmanager
+def held_result(folder: Path) -> Iterator[tuple[Result, Transaction]]:
+    """Open an output folder to change it; see `transaction`.
+
+    Raises:
+        SourceError, OutputError, SettingsError: see `opened_result`; another run holds it, or it cannot be written.
+    """
+    if not (folder / HOME).is_dir():
+        opened_result(folder)  # says that there is nothing to change, and makes no folder
+    with transaction(folder) as made:
+        yield opened_result(folder), made
 
 
 def found_by(model: PartModel, finest: PartModel) -> dict[str, Any]:
@@ -147,13 +192,31 @@ def found_by(model: PartModel, finest: PartModel) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class _Labels:
+    """What the labels of a run mean."""
+
+    hidden: tuple[int, ...]  # numbers of parts
+    within: tuple[int, ...]  # for each label, from 1 on, the part that it belongs to
+
+
 def edition_of(found: Mapping[str, Any]) -> Edition:
-    """The parts that `found_by` told of, before any edit."""
-    parts = [Part(one["number"], one["name"], tuple(one["colour"])) for one in found["parts"]]
-    return Edition.of(parts, frozenset(found["hidden"]), found["within"])
+    """The parts that `found_by` told of, before any edit.
+
+    Raises:
+        ValueError, TypeError, LookupError, AttributeError: it is nothing that `found_by` gave.
+    """
+    parts = [object_of(Part, one) for one in found["parts"]]
+    labels = object_of(_Labels, {name: value for name, value in found.items() if name != "parts"})
+    numbers, names = {part.number for part in parts}, {part.name for part in parts}
+    if len(numbers) < len(parts) or len(names) < len(parts) or set(labels.within) != numbers:
+        raise ValueError(f"labels of {sorted(set(labels.within))} are not those of the parts {sorted(numbers)}")
+    if not numbers - set(labels.hidden):
+        raise ValueError("no part is shown")
+    return Edition.of(parts, frozenset(labels.hidden), labels.within)
 
 
-def kept_entries(store: MaskStore, source: Source, *, chances: bool = False) -> Iterator[Entry]:
+def kept_entries(store: MaskStore, source: Source, *, chances: bool = False) -> Generator[Entry, None, None]:
     """The frames that a store holds, one at a time, with the source's pixels.
 
     Raises:
@@ -172,11 +235,16 @@ def kept_entries(store: MaskStore, source: Source, *, chances: bool = False) -> 
             yield _masks(batch, one), [one.joint]
 
 
-def entries_without_pixels(store: MaskStore, manifest: Manifest) -> Iterator[Entry]:
+def entries_without_pixels(store: MaskStore, manifest: Manifest) -> Generator[Entry, None, None]:
     """The same from the store and the manifest alone; all pixels are black."""
     source = manifest.source
-    black = np.broadcast_to(np.uint8(0), (1, source.height, source.width, 3))
     for one, frame in zip(store.read(), manifest.frames, strict=True):
+        if one.labels.shape != (source.height, source.width) or (one.index, one.pts) != (frame.index, frame.pts):
+            raise OutputError(
+                f"{store.folder}: holds other frames than {MANIFEST} says; run videoparts masks again, into another "
+                f"folder if {EDITS} is there"
+            )
+        black = np.broadcast_to(np.uint8(0), (1, *one.labels.shape, 3))
         index, pts = np.array([one.index]), np.array([one.pts])
         names = (frame.stem,) if source.kind == "frames" else None
         yield _masks(FrameBatch(black, index, pts, source.time_base, names), one), [one.joint]

@@ -25,10 +25,10 @@ class Terminal:
         self._said: set[str] = set()
 
     @contextmanager
-    def bar(self, stage: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    def bar(self, stage: str, total: int | None, unit: str = "frame") -> Iterator[Callable[[int], None]]:
         """A progress bar with rate and time left; silent where stderr is not a terminal. Gives what advances it."""
         silent = self._quiet or not sys.stderr.isatty()
-        with tqdm(total=total, desc=stage, unit="frame", disable=silent, dynamic_ncols=True) as bar:
+        with tqdm(total=total, desc=stage, unit=unit, disable=silent, dynamic_ncols=True) as bar:
             yield bar.update
 
     def note(self, *lines: str) -> None:

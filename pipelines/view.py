@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import webbrowser
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tyro
@@ -33,7 +33,9 @@ class View:
     def run(self) -> None:
         """Run the command."""
         from videoparts.sinks.viewer import NAME
+        from videoparts.transaction import finish_commit
 
+        finish_commit(self.output)
         terminal, page = Terminal(self.quiet), self.output / NAME
         if not page.exists():
             self._make(terminal)
@@ -41,21 +43,22 @@ class View:
             terminal.say(f"open {page} in a browser")
 
     def _make(self, terminal: Terminal) -> None:
-        from videoparts.lock import only_run_in
-        from videoparts.runs import HOME
-        from videoparts.sinks.viewer import Viewer
+        from videoparts.manifest import FILE
+        from videoparts.sinks.viewer import NAME, Viewer
 
-        from .result import opened_result
+        from .outputs import PAGE
+        from .result import held_result
 
-        result = opened_result(self.output)
-        source = result.source(self.input)
-        viewer = Viewer(self.output, source.info, result.edition.parts, clip=result.run.clip_path)
-        with (
-            only_run_in(self.output / HOME),
-            viewer,
-            closing(result.shown(source, mattes=False)) as shown,
-            terminal.bar("page", source.info.frames) as advance,
-        ):
-            for masks in shown:
-                viewer.write(masks)
-                advance(len(masks))
+        with held_result(self.output) as (result, made):
+            source = result.source(self.input)
+            with (
+                Viewer(made.path, source.info, result.edition.parts, clip=result.run.clip_path) as viewer,
+                closing(result.shown(source, mattes=False)) as shown,
+                terminal.bar("page", source.info.frames) as advance,
+            ):
+                for masks in shown:
+                    viewer.write(masks)
+                    advance(len(masks))
+            formats = {**result.manifest.formats, PAGE: (NAME,)}  # edits keep it up from now on
+            replace(result.manifest, formats=formats).save(made.path)
+            made.commit([NAME, FILE])

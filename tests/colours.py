@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from fractions import Fraction
 from pathlib import Path
 
@@ -46,9 +47,18 @@ class MemorySource:
         self._frames = frames
         n, height, width, _ = frames.shape
         self.info = VideoInfo(Path(name), height, width, n, Fraction(1, 25), Fraction(25))
+        self.selected = range(n)
 
     def batches(self, size: int) -> Iterator[FrameBatch]:
-        yield from self._take(range(len(self._frames)), size)
+        yield from self._take(self.selected, size)
+
+    def part(self, first: int, stop: int | None = None) -> MemorySource:
+        part = copy(self)
+        part.selected = self.selected[first:stop]
+        return part
+
+    def frame(self, index: int) -> FrameBatch:
+        return next(self._take([index], 1))
 
     def sample(self, count: int, size: int) -> Iterator[FrameBatch]:
         n = len(self._frames)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import webbrowser
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import av
 import numpy as np
@@ -13,10 +18,15 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 from test_masks_command import QUICK, davis, files
+from test_sinks_video import small_disk  # noqa: F401 - a fixture
 from videoparts.pipelines import finer
 from videoparts.pipelines.main import main
+from videoparts.pipelines.result import entries_without_pixels, kept_entries, opened_result
 
-from videoparts.edits import Drop, Edit, Merge, Recolor, Rename, load_edits, save_edits
+from videoparts.atomic import remove
+from videoparts.edited import edited
+from videoparts.edits import Drop, Edit, Merge, Recolor, Rename, Reorder, Smooth, load_edits, save_edits
+from videoparts.errors import VideoPartsError
 from videoparts.manifest import Manifest
 from videoparts.report import Report
 
@@ -149,10 +159,10 @@ def test_edits_are_replayed_on_another_clip_of_the_same_part_model(
 
 def test_edits_of_the_page_are_applied(out: Path, tmp_path: Path) -> None:
     saved = tmp_path / "edits.json"
-    edits: list[Edit] = [Rename(1, 'the "left" <ear>, 耳'), Merge((3, 2), "body")]
+    edits: list[Edit] = [Rename(1, 'the "left" <ear> = 耳'), Merge((3, 2), "body")]
     save_edits(saved, edits)
     assert main(["edit", str(out), "--edits", str(saved), "-q"]) == 0
-    assert named(out) == {1: 'the "left" <ear>, 耳', 3: "body", 4: "part4"}
+    assert named(out) == {1: 'the "left" <ear> = 耳', 3: "body", 4: "part4"}
 
 
 @pytest.mark.parametrize(
@@ -163,6 +173,8 @@ def test_edits_of_the_page_are_applied(out: Path, tmp_path: Path) -> None:
         (["--rename", "1=part2"], "another part is called part2"),
         (["--rename", "1"], "write it as 1=head"),
         (["--rename", "1="], "name cannot be"),
+        (["--rename", "1=head,neck"], "has no comma"),
+        (["--drop", "1,1"], "drop 1,1: a part is named twice"),
         (["--merge", "1=body"], "name two parts or more"),
         (["--drop", "1,2,3,4"], "leaves no part"),
         (["--recolor", "1=blue"], "'blue' is no colour"),
@@ -197,7 +209,9 @@ def test_a_clip_that_has_moved_is_asked_for_when_it_is_needed(
     assert main(["edit", str(out), "--merge", "1,2", "-q"]) == 0  # needs no pixels
     before = files(out)
     assert main(["edit", str(out), "--formats", "webm", "-q"]) == 2
-    assert "a.mp4: the clip that the masks were made of is not there" in capsys.readouterr().err
+    assert "a.mp4: the clip that the masks were made of is not there; say where it is with --input" in (
+        capsys.readouterr().err
+    )
     other = tmp_path / "c.mp4"
     other.write_bytes(short_clip.read_bytes() + b"\0")
     assert main(["edit", str(out), "--formats", "webm", "--input", str(other), "-q"]) == 2
@@ -221,6 +235,85 @@ def test_a_piece_that_is_missing_or_broken_is_told(out: Path, capsys: pytest.Cap
 def test_a_folder_without_masks_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["edit", str(tmp_path), "--undo", "1"]) == 2
     assert "make one with: videoparts masks" in capsys.readouterr().err
+
+
+def nodes(given: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The paths of all values; of an array's items the first few."""
+    yield path
+    pairs = given.items() if isinstance(given, dict) else enumerate(given[:3]) if isinstance(given, list) else ()
+    for key, value in pairs:
+        yield from nodes(value, (*path, key))
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "edits.json"])
+def test_whatever_a_file_says_is_taken_or_refused_in_a_line(name: str, out: Path, short_clip: Path) -> None:
+    edits = [Rename(1, "head"), Merge((2, 3), "body"), Drop((4,)), Recolor(1, "#3fa7d6"), Reorder((2,)), Smooth(3)]
+    save_edits(out / "edits.json", edits)
+    good = json.loads((out / name).read_text(encoding="utf-8"))
+    wrong: list[Any] = [None, True, -1, 2.5, 10**30, "", "../x", "1/0", "\ud800", [], [[1]], {}, {"x": 1}, ["1"]]
+    random, paths = Random(0), [path for path in nodes(good) if path]
+    said: list[str] = []
+    tried = random.sample(paths, min(len(paths), 80))
+    for path in tried:
+        given = copy.deepcopy(good)
+        *above, last = path
+        place = given
+        for key in above:
+            place = place[key]
+        if random.random() < 0.3:
+            del place[last]
+        else:
+            place[last] = random.choice(wrong)
+        (out / name).write_text(json.dumps(given))
+        try:
+            result = opened_result(out)
+            entries = [
+                *islice(entries_without_pixels(result.run.masks(), result.manifest), 1),
+                *islice(kept_entries(result.run.masks(), result.source(short_clip)), 1),
+            ]
+            assert all(len(edited(masks, result.edition, mattes=True)) == 1 for masks, _ in entries)
+        except VideoPartsError as error:
+            said.append(str(error))
+    assert len(said) > len(tried) / 2
+    assert not any("\n" in line for line in said)
+
+
+@pytest.mark.parametrize("name", ["run", "source", "refine", "found"])
+def test_settings_that_masks_has_not_written(name: str, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    del given["settings"][name]
+    (out / "manifest.json").write_text(json.dumps(given))
+    assert main(["edit", str(out), "--rename", "1=x"]) == 2
+    assert "its settings are not those of videoparts masks; run videoparts masks again" in capsys.readouterr().err
+
+
+def test_a_part_model_that_is_broken_says_what_to_do(
+    out: Path, short_clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = next(out.glob(".videoparts/*/parts.safetensors"))
+    model.write_bytes(b"x")
+    assert main(["edit", str(out), "--split", "1"]) == 2
+    assert f"{model}: cannot be read; remove {model.parent} and run videoparts masks" in capsys.readouterr().err
+    shutil.rmtree(model.parent)
+    assert main(["masks", str(short_clip), "-o", str(out), "--formats", "davis", *QUICK, "-q"]) == 0
+    assert main(["edit", str(out), "--rename", "1=x", "-q"]) == 0
+
+
+def test_a_full_disk_is_told_in_a_line(
+    out: Path,
+    small_disk: Callable[[int], Path],  # noqa: F811
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """A clip that is given up is ended on a full disk, of which PyAV would print all errors but one."""
+    for path in [*out.glob("*"), *out.glob(".videoparts/*/clip.webm")]:
+        if path.name not in ("manifest.json", ".videoparts"):
+            remove(path)
+    needed = sum(-(-path.stat().st_size // 4096) for path in out.rglob("*") if path.is_file())
+    folder = small_disk((needed + 16) * 4096) / "out"
+    shutil.copytree(out, folder)
+    assert main(["edit", str(folder), "--formats", "prores", "-q"]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "the disk is full" in line
 
 
 def frames_of(path: Path, codec: str | None = None) -> tuple[list[float | None], Pixels]:
@@ -270,6 +363,7 @@ def test_a_cutout_has_the_matte_as_alpha(out: Path, short_clip: Path, tmp_path: 
         (["--part", "1", "--do", "tint", "--strength", "3"], "--strength of tint"),
         (["--part", "1", "--do", "tint", "--colour", "red"], "is no colour"),
         (["--part", "", "--do", "blur"], "name a part"),
+        (["--part", "1", "--do", "blur", "--quality", "999"], "--quality of libx264 runs from 0 to 51, got 999"),
     ],
 )
 def test_effects_that_cannot_be(

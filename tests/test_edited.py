@@ -3,7 +3,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
+import cv2
 import numpy as np
+import pytest
 
 from videoparts.edited import edited, smoothed
 from videoparts.edits import Drop, Edition, Merge, Smooth
@@ -51,6 +53,24 @@ def test_what_is_dropped_still_ends_where_it_ended() -> None:
     assert left.mattes is not None
     assert np.array_equal(left.mattes[0], before.mattes[0, [0, 2]])
     assert np.array_equal(left.labels, np.array([0, 1, 0, 3], np.uint8)[given.labels])
+
+
+@pytest.mark.parametrize("hidden", [(), (1,), (2, 5), (1, 3, 4)])
+def test_labels_and_mattes_agree_whatever_is_hidden(hidden: tuple[int, ...]) -> None:
+    """Blocks whose corners lie close to each other and to the outline, where a pixel may be of three parts."""
+    random = np.random.default_rng(0)
+    labels = cv2.resize(random.integers(0, 6, (16, 24), dtype=np.uint8), (96, 64), interpolation=cv2.INTER_NEAREST)
+    matte = cv2.GaussianBlur(np.where(labels > 0, 255, 0).astype(np.uint8), (5, 5), 1.2)
+    matte = agreeing_matte(matte, labels, labels)
+    pixels = np.zeros((1, 64, 96, 3), np.uint8)
+    given = PartMasks(FrameBatch(pixels, np.array([0]), np.array([0]), Fraction(1, 25)), labels[None], matte[None])
+    edition = Edition.of([Part(k, f"part{k}", (k, k, k)) for k in range(1, 6)], frozenset(hidden))
+    shown = edited(given, edition, mattes=True)
+    assert shown.mattes is not None
+    whole = shown.mattes[0].sum(0, dtype=np.int64)
+    numbers = np.array([part.number for part in edition.parts])
+    assert (whole <= matte).all()
+    assert np.array_equal(np.where(whole > 127, numbers[shown.mattes[0].argmax(0)], 0), shown.labels[0])
 
 
 def test_smoothing_mends_a_frame_that_is_unlike_those_around() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -107,33 +108,39 @@ def test_a_part_of_several_labels_is_split_as_the_tree_joins_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("edits", "said"),
+    ("make", "said"),
     [
-        ([Rename(7, "x")], "rename 7=x: there is no part 7; there are 1, 2, 3, 4"),
-        ([Rename(1, "head"), Drop((7,))], r"there are 1 \(head\), 2, 3, 4"),
-        ([Rename(1, "part2")], "rename 1=part2: another part is called part2"),
-        ([Merge((1, 2), "part3")], "another part is called part3"),
-        ([Merge((1,))], "merge 1: name two parts or more"),
-        ([Merge((1, 1))], "merge 1,1: a part is named twice"),
-        ([Drop((1,)), Rename(1, "x")], "there is no part 1"),
-        ([Drop((1, 2, 3, 4))], "leaves no part"),
-        ([Recolor(1, "red")], "'red' is no colour"),
-        ([Smooth(4)], "smooth 4: give an odd number"),
-        ([Smooth(-1)], "smooth -1: give an odd number"),
-        ([Split(2, 2)], "split 2 into 2: the part model tells 1 parts of it at most; it cannot be divided"),
-        ([Split(1, 3)], "the part model tells 2 parts of it at most; divide it into 2 or fewer"),
-        ([Split(1, 1)], "divide it into 2 parts or more"),
-        ([Reorder((1, 1))], "a part is named twice"),
+        (lambda: [Rename(7, "x")], "rename 7=x: there is no part 7; there are 1, 2, 3, 4"),
+        (lambda: [Rename(1, "head"), Drop((7,))], r"there are 1 \(head\), 2, 3, 4"),
+        (lambda: [Rename(1, "part2")], "rename 1=part2: another part is called part2"),
+        (lambda: [Rename(1, "a,b")], 'name cannot be "a,b"; give a line of text that is no number and has no comma'),
+        (lambda: [Rename(1, "3")], 'name cannot be "3"'),
+        (lambda: [Merge((1, 2), "part3")], "another part is called part3"),
+        (lambda: [Merge((1, 2), "2,3")], 'name cannot be "2,3"'),
+        (lambda: [Merge((1,))], "merge 1: name two parts or more"),
+        (lambda: [Merge((1, 1))], "merge 1,1: a part is named twice"),
+        (lambda: [Drop((1,)), Rename(1, "x")], "there is no part 1"),
+        (lambda: [Drop((1, 2, 3, 4))], "leaves no part"),
+        (lambda: [Drop((1, 1))], "drop 1,1: a part is named twice"),
+        (lambda: [Recolor(1, "red")], "'red' is no colour"),
+        (lambda: [Smooth(4)], "smooth 4: give an odd number"),
+        (lambda: [Smooth(-1)], "smooth -1: give an odd number"),
+        (lambda: [Split(2, 2)], "split 2 into 2: the part model cannot divide it"),
+        (lambda: [Split(1, 3)], "the part model tells 2 parts of it; divide it into 2 or fewer"),
+        (lambda: [Split(1, 1)], "divide it into 2 parts or more"),
+        (lambda: [Reorder((1, 1))], "a part is named twice"),
     ],
 )
-def test_what_cannot_be_done_says_why(edits: list[Edit], said: str) -> None:
+def test_what_cannot_be_done_says_why(make: Callable[[], list[Edit]], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
-        after(*edits)
+        after(*make())
 
 
 def test_parts_are_found_by_number_and_by_name() -> None:
     edition = after(Rename(3, "left ear"))
-    assert edition.number_of("left ear") == edition.number_of("3") == 3
+    assert edition.number_of("left ear") == edition.number_of("3") == edition.number_of("03") == 3
+    with pytest.raises(SettingsError, match="there is no part 9"):
+        edition.number_of("9" * 5000)
     with pytest.raises(SettingsError, match=r"there is no part ear; there are 1, 2, 3 \(left ear\), 4"):
         edition.number_of("ear")
 
@@ -164,15 +171,22 @@ def test_edits_are_a_line_each_and_come_back(tmp_path: Path) -> None:
         ("[]", "no file of edits"),
         ({"format": "videoparts.edits/2", "edits": []}, "no file of edits"),
         ([{"do": "paint"}], "do is one of rename, merge"),
-        ([{"do": "rename", "part": 1}], "missing 1 required"),
+        ([{"do": "rename", "part": 1}], "name is missing"),
         ([{"do": "rename", "part": "1", "name": "x"}], 'part cannot be "1"'),
         ([{"do": "rename", "part": 1, "name": "a\nb"}], "name cannot be"),
         ([{"do": "rename", "part": 1, "name": ""}], "name cannot be"),
         ([{"do": "drop", "parts": []}], "parts cannot be"),
         ([{"do": "drop", "parts": [True]}], "parts cannot be"),
         ([{"do": "recolor", "part": 1, "colour": "#12"}], "is no colour"),
-        ([{"do": "drop", "parts": [1], "more": 1}], "unexpected keyword"),
+        ([{"do": "drop", "parts": [1], "more": 1}], "more is unknown"),
         (["drop"], "no edit"),
+        ([{"do": ["drop"]}], "do is one of"),
+        ([{"do": "rename", "part": 1, "name": "a,b"}], 'name cannot be "a,b"'),
+        ([{"do": "drop", "parts": [1, 1]}], "a part is named twice"),
+        ([{"do": "drop", "parts": [*range(1, 999), 1]}], r"\.\.\. \("),
+        ({"format": "videoparts.edits/1", "edits": [], "part_model": 3}, "no file of edits"),
+        ("[" * 100_000, "cannot be read as JSON"),
+        ('{"format": "videoparts.edits/1", "edits": [' + "[" * 400 + "]" * 400 + "]}", "no edit"),
     ],
 )
 def test_a_file_that_holds_something_else(tmp_path: Path, content: object, said: str) -> None:
@@ -183,6 +197,11 @@ def test_a_file_that_holds_something_else(tmp_path: Path, content: object, said:
     with pytest.raises(SettingsError, match=said) as caught:
         load_edits(file)
     assert "\n" not in str(caught.value)
+
+
+def test_labels_of_no_part_are_told() -> None:
+    with pytest.raises(SettingsError, match="the masks hold part 5 of 4"):
+        after().labels(np.array([0, 5], np.uint8))
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -76,6 +76,46 @@ def test_the_probe_of_a_vote_says_what_the_vote_says() -> None:
     assert np.array_equal(odds.numpy().ravel() > 0, wanted)
 
 
+def of_clips(sample: Sample, clips: list[int]) -> Sample:
+    """The same frames, of several clips."""
+    return Sample([replace(frame, clip=k) for frame, k in zip(sample.frames, clips, strict=True)])
+
+
+def test_each_clip_has_one_vote_however_many_frames_it_has() -> None:
+    given, wanted = voting(in_frames=6)
+    # Six of eight frames are enough of one clip, but not where the other two are half of the clips,
+    assert not (vote(of_clips(given, [0] * 6 + [1] * 2), FitSettings()).mask & wanted).all()
+    # nor where they are two of three; where they are one of four, they are outvoted.
+    assert not (vote(of_clips(given, [0] * 6 + [1, 2]), FitSettings()).mask & wanted).all()
+    assert np.array_equal(vote(of_clips(given, [0, 0, 0, 0, 1, 2, 3, 3]), FitSettings()).mask, wanted)
+
+
+def test_a_clip_votes_for_what_wins_in_enough_of_its_frames() -> None:
+    given, wanted = voting(in_frames=5)  # too few of eight
+    given.frames[0].paper_saliency[8:] = 8.0  # what would be taken instead
+    split = of_clips(given, [0, 0, 0, 1, 2, 3, 3, 3])  # but three of four clips have it in all of their frames
+    assert np.array_equal(vote(split, FitSettings()).mask, wanted)
+    assert not (vote(of_clips(given, [0, 0, 0, 0, 0, 1, 1, 1]), FitSettings()).mask & wanted).any()
+
+
+def test_pictures_vote_as_frames_do() -> None:
+    for in_frames in (5, 6):
+        given, _ = voting(in_frames)
+        assert np.array_equal(
+            vote(of_clips(given, list(range(8))), FitSettings()).mask, vote(given, FitSettings()).mask
+        )
+
+
+def test_the_most_salient_is_so_over_clips() -> None:
+    given, wanted = voting(in_frames=5)
+    given.frames[0].paper_saliency[8:] = 8.0  # most over frames, and in the one long clip; nothing in the others
+    split = of_clips(given, [0] * 6 + [1, 2])
+    for frame in split.frames[6:]:
+        frame.paper_saliency[:4] = 0.06  # below the threshold, yet more than the rest
+    split.frames[0].paper_saliency[8:] = 0.6
+    assert np.array_equal(vote(split, FitSettings()).mask, wanted)
+
+
 def features(sample: Sample) -> Features:
     """All frames of a sample as an extractor would give them."""
     descriptors = torch.from_numpy(np.stack([f.descriptors for f in sample.frames]))

@@ -8,6 +8,7 @@ import json
 import os
 import tracemalloc
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -209,6 +210,12 @@ class TestSave:
         assert written["versions"]["videoparts"] == __version__
         assert written["part_model"]["extractor"]["layer"] == 9
 
+    def test_the_path_is_absolute(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        Clip(frames=3).write(tmp_path / "clip.mp4")
+        monkeypatch.chdir(tmp_path)
+        source = made(Path("clip.mp4")).source
+        assert (source.path, source.name) == (str(tmp_path / "clip.mp4"), "clip.mp4")
+
     def test_each_frame_and_part_has_a_line(self, manifest: Manifest, tmp_path: Path) -> None:
         lines = manifest.save(tmp_path).read_bytes().decode("utf-8").split("\n")
         assert sum(line.startswith('{"index":') for line in lines) == 10
@@ -302,6 +309,13 @@ class TestLoad:
         (tmp_path / "manifest.json").write_text(json.dumps(written))
         assert "videoparts.manifest/2, not videoparts.manifest/1" in self.refused(tmp_path)
 
+    def test_settings_that_are_nested_too_deeply(self, written: dict[str, Any], tmp_path: Path) -> None:
+        text = json.dumps({**written, "settings": {"x": "DEEP"}})
+        for depth in range(300, 1200, 100):  # what is read need not be written again
+            (tmp_path / "manifest.json").write_text(text.replace('"DEEP"', "[" * depth + "]" * depth))
+            with suppress(SourceError):
+                Manifest.load(tmp_path)
+
     @pytest.mark.parametrize("content", [b"", b"[]", b"null", b"\xff", b'{"format": 3}', b"[" * 100_000, b'{"a": NaN}'])
     def test_no_manifest_at_all(self, content: bytes, tmp_path: Path) -> None:
         (tmp_path / "manifest.json").write_bytes(content)
@@ -340,6 +354,14 @@ class TestLoad:
             (("edits",), -1),
             (("edits",), 0.5),
             (("formats", "davis"), ["../other"]),
+            (("formats", "davis"), ["."]),
+            (("source", "rate"), "0/1"),
+            (("source", "rate"), "1e9999999"),
+            (("source", "height"), 0),
+            (("source", "colour"), {"primaries": 1}),
+            (("part_model", "extractor", "stride"), "14"),
+            (("part_model", "extractor", "facet"), "keys"),
+            (("frames", 0, "stem"), "../other"),
             (("parts", 0, "number"), 300),
             (("parts", 0, "number"), 7),
             (("parts", 0, "name"), "nose"),

@@ -116,6 +116,6 @@ def test_a_broken_piece_is_told(tmp_path: Path) -> None:
     piece = min(tmp_path.iterdir())
     piece.write_bytes(piece.read_bytes()[:500])
     with pytest.raises(
-        OutputError, match=r"masks-0000000.npz: cannot be read .*; remove it and run videoparts masks again"
+        OutputError, match=r"masks-0000000.npz: cannot be read; remove it and run videoparts masks again"
     ):
         MaskStore(tmp_path)

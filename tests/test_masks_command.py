@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -181,8 +182,20 @@ def test_a_second_run_in_the_same_folder_leaves(
 def test_edits_are_not_thrown_away(short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save_edits(tmp_path / "edits.json", [Rename(1, "head")])
     assert main(["masks", str(short_clip), "-o", str(tmp_path), *QUICK]) == 2
-    assert "holds 1 edits of the masks that are there" in capsys.readouterr().err
+    assert "holds 1 edit of the masks that are there" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["edits.json"]
+
+
+def test_stopped_before_a_frame_is_kept(
+    short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*arguments: object, **more: object) -> Iterator[object]:
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(labelling, "segment", stopped)
+    assert main(["masks", str(short_clip), "-o", str(tmp_path / "out"), *QUICK]) == 130
+    assert "stopped; the same command goes on from the parts that it found" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
 
-from videoparts.sample import FrameSample, Sample
+import numpy as np
+import pytest
+
+from videoparts.sample import FrameSample, Sample, share_of
 
 
 def frame(h: int, w: int, seed: int, aspect: float = 0.5) -> FrameSample:
@@ -56,3 +59,26 @@ def test_the_border_is_one_patch_wide() -> None:
         [1, 1, 1, 1, 1],
     ]
     assert border[20:].all()
+
+
+def test_a_thinned_frame_is_rows_and_columns_of_the_whole() -> None:
+    whole = replace(frame(12, 20, 0), mark=np.eye(12, 20) > 0, evidence=np.random.default_rng(1).random((12, 20)))
+    thin = whole.thinned(60)
+    assert thin.shape == (6, 10)
+    assert thin.step == 2
+    for name in ("descriptors", "tokens", "saliency", "paper_saliency", "mark", "evidence"):
+        kept = getattr(thin, name)
+        assert np.array_equal(kept, getattr(whole, name)[1::2, 1::2])
+        assert kept.base is None  # of the whole nothing is kept
+    assert thin.thinned(15).step == 4
+    assert whole.thinned(240).step == 1
+
+
+@pytest.mark.parametrize(
+    ("most", "frames", "shape"), [(1000, 4, (12, 20)), (480, 2, (12, 20)), (210, 1, (6, 10)), (5, 1, (2, 3))]
+)
+def test_a_share_is_whole_frames_before_it_is_crumbs(most: int, frames: int, shape: tuple[int, int]) -> None:
+    kept = share_of([frame(12, 20, seed) for seed in range(4)], most)
+    assert len(kept) == frames
+    assert {one.shape for one in kept} == {shape}
+    assert sum(one.saliency.size for one in kept) <= max(most, 6)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from colours import GREY, STRIPES, ColourExtractor, MemorySource, frame, truth
 
-from videoparts import fit, segmentation
+from videoparts import fit, foreground, sampling, segmentation
 from videoparts.cache import FeatureCache
 from videoparts.clock import StageClock
 from videoparts.config import FitSettings, Foreground, RefineSettings
@@ -210,7 +210,7 @@ def test_no_flow_is_worked_out_in_vain(settings: FitSettings, monkeypatch: pytes
     def forbidden(_: Neighbourhood) -> list[Flow]:
         raise AssertionError
 
-    monkeypatch.setattr(fit, "flows_around", forbidden)
+    monkeypatch.setattr(sampling, "flows_around", forbidden)
     fit_parts(clip(), ColourExtractor(), settings)
     with pytest.raises(AssertionError):
         fit_parts(clip(), ColourExtractor(), FIT)
@@ -226,7 +226,7 @@ def test_the_flow_of_a_sampled_frame_is_to_the_frames_next_to_it(monkeypatch: py
         given.append((at, before, after))
         return []
 
-    monkeypatch.setattr(fit, "flows_around", recorded)
+    monkeypatch.setattr(sampling, "flows_around", recorded)
     fit_parts(clip(3), ColourExtractor(), FIT)
     assert given == [(0, False, True), (1, True, True), (2, True, False)]
 
@@ -238,7 +238,7 @@ def test_at_most_so_many_patches_are_learned_from(monkeypatch: pytest.MonkeyPatc
         given.append(sample)
         return find_foreground(sample, settings, cues)
 
-    monkeypatch.setattr(fit, "find_foreground", recorded)
+    monkeypatch.setattr(foreground, "find_foreground", recorded)
     for descriptors in (60_000, 6 * 12 * 20, 6 * 6 * 10, 200):
         fit_parts(clip(), ColourExtractor(), replace(FIT, descriptors=descriptors))
     assert [len(sample) for sample in given[:3]] == [6 * 12 * 20, 6 * 12 * 20, 6 * 6 * 10]

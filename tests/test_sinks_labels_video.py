@@ -116,9 +116,12 @@ def test_the_bytes_do_not_depend_on_the_run_the_batches_or_the_threads(tmp_path)
     assert len(contents) == 1
 
 
-def test_a_lost_pixel_aspect_is_told(tmp_path):
-    (note,) = write(tmp_path, clip("x.mp4", aspect=Fraction(4, 3))).notes
-    assert note == "pixel aspect 4/3: ffv1 in .mkv cannot say it, so players show square pixels"
+def test_pixel_aspect_is_kept(tmp_path):
+    made = clip("x.mp4", aspect=Fraction(4, 3))
+    assert write(tmp_path, made).notes == ()
+    assert read(tmp_path / "labels.mkv").aspect == Fraction(4, 3)
+    values, _ = grey(tmp_path / "labels.mkv")
+    assert np.array_equal(values, np.concatenate([masks.labels for masks in made.masks()]))
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])

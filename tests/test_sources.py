@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import struct
 import threading
 from bisect import bisect_left
 from collections.abc import Callable
@@ -145,6 +146,15 @@ class TestConformance:
         assert all(len(b) == size for b in sampled[:-1])
         assert all(np.array_equal(got[i], everything[i]) for i in got)
 
+    def test_one_frame_is_bit_for_bit_what_batches_gives(self, case: Case) -> None:
+        source = case.open()
+        everything = {int(b.index[0]): b for b in source.batches(1)}
+        for index in (0, 3, max(everything)):
+            one = source.frame(index)
+            assert (one.index.tolist(), one.pts.tolist()) == ([index], everything[index].pts.tolist())
+            assert one.names == everything[index].names
+            assert np.array_equal(one.pixels, everything[index].pixels)
+
     @pytest.mark.parametrize(("count", "every"), [(4, 1), (1000, 1), (3, 3)])
     def test_sampled_frames_come_with_those_around_them(self, case: Case, count: int, every: int) -> None:
         source = case.open(every=every)
@@ -192,6 +202,17 @@ class TestConformance:
         batches.close()  # type: ignore[attr-defined]
         assert children() <= before
         assert threading.active_count() == threads
+
+    def test_a_part_is_the_same_frames(self, case: Case) -> None:
+        source = case.open()
+        whole = frames(read(source))
+        for first, stop in [(0, 1), (1, None), (24, 27), (10**6, None)]:
+            part = source.part(first, stop)
+            found = frames(read(part, 2))
+            assert list(found) == list(part.selected) == list(whole)[first:stop]
+            assert part.info.frames == len(found)
+            assert all(np.array_equal(pixels, whole[index]) for index, pixels in found.items())
+        assert source.notes == ()
 
     def test_nothing_selected_tells_the_duration(self, case: Case) -> None:
         with pytest.raises(SourceError, match=r"no frame lies between.*the clip lasts \d+\.\d\d seconds"):
@@ -303,10 +324,30 @@ class TestPyAV:
             for i, pixels in zip(batch.index, batch.pixels, strict=True):
                 assert np.array_equal(pixels, got[int(i)])
 
-    def test_seeking_decodes_little_before_the_start(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(
+        "clip",
+        [
+            Clip(frames=100, options={"bf": "0"}),
+            Clip(frames=100, options=B_FRAMES),
+            Clip(frames=100, codec="mpeg4", options={"b": "4M"}),
+        ],
+        ids=["h264", "h264-b", "mpeg4"],
+    )
+    def test_avi_begins_at_zero(self, tmp_path: Path, clip: Clip) -> None:
+        path = clip.write(tmp_path / "a.avi")
+        batches = read(self.open(path))
+        assert [int(p) for b in batches for p in b.pts] == list(range(100))
+        assert [number(p) for p in frames(batches).values()] == list(range(100))
+        some = frames(read(self.open(path, start="2.4", end="2.6")))
+        assert [(i, number(p)) for i, p in some.items()] == [(i, i) for i in range(60, 65)]
+
+    @pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+    def test_seeking_decodes_little_before_the_start(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+    ) -> None:
         from videoparts.sources import pyav_reader
 
-        path = Clip(frames=200, gop=20).write(tmp_path / "long.mp4")
+        path = Clip(frames=200, gop=20, options={"bf": "0"}).write(tmp_path / f"long{suffix}")
         decoded: list[int] = []
         numbered = pyav_reader.PyAVVideo._numbered
 
@@ -332,6 +373,18 @@ def _headed_only(root: Path) -> Path:
     return _written(root / "zero.mp4", whole[: whole.index(b"moof") - 4])
 
 
+def _told(path: Path, told: str, late: int) -> Path:
+    """A Matroska file of 4 seconds that begin ``late`` / 25, which tells its duration elsewhere or otherwise."""
+    content = path.read_bytes()
+    end = struct.pack(">d", 1000 * (4 + late / 25))
+    assert content.count(end) == content.count(b"DURATION") == 1
+    if told != "tag":
+        content = content.replace(b"DURATION", b"SOMETHIN")
+    if told == "from the first frame":  # as mkvmerge counts
+        content = content.replace(end, struct.pack(">d", 4000.0))
+    return _written(path, content)
+
+
 class TestBroken:
     def test_truncated_mp4_gives_the_frames_it_has_and_says_so(self, tmp_path: Path) -> None:
         whole = Clip(frames=100, options=B_FRAMES, container={"movflags": "faststart"}).write(tmp_path / "w.mp4")
@@ -354,6 +407,19 @@ class TestBroken:
         assert 30 <= len(got) < 90
         assert [number(p) for p in got.values()] == list(range(len(got)))
         assert any("breaks off after" in note and "4.00 seconds" in note for note in source.notes)
+
+    @pytest.mark.parametrize("late", [12, 250, 25_000])
+    @pytest.mark.parametrize("told", ["tag", "head", "from the first frame"])
+    def test_matroska_whose_times_begin_late(self, tmp_path: Path, late: int, told: str) -> None:
+        whole = _told(Clip(frames=100, times=range(late, late + 100)).write(tmp_path / "whole.mkv"), told, late)
+        source = open_source(whole, SourceSettings(decoder="pyav"))
+        assert source.notes == ()
+        assert [number(p) for p in frames(read(source)).values()] == list(range(100))
+        source = open_source(cut(whole, 0.6, tmp_path / "c.mkv"), SourceSettings(decoder="pyav"))
+        (note,) = source.notes
+        assert "breaks off after" in note
+        if told != "from the first frame" or late > 100:  # else it cannot be known where the count begins
+            assert "of 4.00 seconds" in note
 
     def test_truncated_transport_stream(self, tmp_path: Path) -> None:
         whole = Clip(frames=100, options=B_FRAMES).write(tmp_path / "w.ts")

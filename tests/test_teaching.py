@@ -120,7 +120,7 @@ def test_rounds_of_teaching_mend_the_evidence() -> None:
     right = scene.truth(1)
     ridge = Ridge(scene.sample().tokens)
     noisy = right ^ (np.random.default_rng(0).random(len(right)) < 0.1)  # every tenth patch is marked wrongly
-    mended = teaching._teach(scene.sample(), ridge, noisy.astype(np.float64), 3)
+    mended = teaching.teach(scene.sample(), ridge, noisy.astype(np.float64), 3)
     assert (mended != right).mean() < 0.02 < (noisy != right).mean()
 
 

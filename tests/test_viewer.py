@@ -545,7 +545,14 @@ def test_edits_are_shown_saved_and_undone(opened, built, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("", "needs a name"), ("   ", "needs a name"), ("tail", "called “tail” already"), ("a\u200bb", "printable")],
+    [
+        ("", "needs a name"),
+        ("   ", "needs a name"),
+        ("tail", "called “tail” already"),
+        ("a\u200bb", "printable"),
+        ("head, tail", "no comma"),
+        ("٣1", "more than a number"),
+    ],
 )
 def test_names_that_cannot_be_are_refused(opened, built, name, told):
     it = opened(built)
@@ -563,6 +570,9 @@ def test_the_page_and_python_agree_on_names(opened, built):
     names = [chr(code) for code in (*range(0x500), 0x2000, 0x2028, 0x200E, 0x3000, 0x4E2D, 0xE000, 0xFEFF, 0x1F600)]
     assert it.page.evaluate(script, names) == [name.isprintable() for name in names]
     assert "/[\\p{C}\\p{Zl}\\p{Zp}]|(?! )\\p{Zs}/u.test(name)" in built.read_text()
+    script = "names => names.map(n => /^\\p{Nd}+$/u.test(n))"
+    assert it.page.evaluate(script, names) == [name.isdecimal() for name in names]
+    assert "/^\\p{Nd}+$/u.test(name)" in built.read_text()
 
 
 def test_keys_alone_do_everything(opened, built):

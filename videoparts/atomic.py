@@ -204,6 +204,13 @@ def _remove_leftovers(target: Path) -> None:
             remove(path)
 
 
+def remove_temporaries(folder: Path) -> None:
+    """Remove what killed runs left in a folder that no other run is writing into now."""
+    for path in folder.glob(f"{_PREFIX}-*-*-*"):
+        if path.name not in _ours:
+            remove(path)
+
+
 def _alive(pid: int) -> bool:
     if os.name == "nt":  # no harmless way to ask there: leave such files
         return True

@@ -100,7 +100,7 @@ class FitSettings:
     parts: int | Literal["auto"] = 4
     """Parts of the object; auto: as many as the clip has reason for."""
     frames: int = 16
-    """Frames sampled evenly over all inputs together."""
+    """Frames sampled evenly over all inputs together; of each of several inputs, 4 at least."""
     descriptors: int = 60_000
     """Patches kept for learning, drawn evenly from those frames."""
     seed: int = 0

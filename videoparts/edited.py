@@ -13,7 +13,7 @@ import numpy.typing as npt
 from .edits import Edition
 from .frames import FrameBatch, Pixels
 from .masks import PartMasks
-from .mattes import agreeing_matte, part_mattes
+from .mattes import agree_without_others, agreeing_matte, part_mattes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,6 +32,7 @@ def edited(masks: PartMasks, edition: Edition, *, mattes: bool) -> PartMasks:
         masks: with `PartMasks.matte` if mattes are wanted.
         edition: what the labels mean.
         mattes: also give `PartMasks.mattes`. Parts that are not shown pass into those that are, as all parts do.
+            What is shown is above 127 together just where there is a label, whose part has the most of it.
     """
     labels = edition.labels(masks.labels)
     if not mattes:
@@ -40,7 +41,11 @@ def edited(masks: PartMasks, edition: Edition, *, mattes: bool) -> PartMasks:
     numbers = [part.number for part in edition.parts]
     planes = []
     for given, matte, mine in zip(masks.labels, masks.matte, labels, strict=True):
-        planes.append(part_mattes(matte, np.where((given > 0) & (mine == 0), _NOBODY, mine).astype(np.uint8), numbers))
+        hidden = (given > 0) & (mine == 0)
+        shared = part_mattes(matte, np.where(hidden, _NOBODY, mine).astype(np.uint8), numbers)
+        if hidden.any():
+            agree_without_others(shared, mine, numbers)
+        planes.append(shared)
     return PartMasks(masks.frames, labels, mattes=np.stack(planes))
 
 

@@ -2,7 +2,7 @@
 
 Edits are applied one after the other, from the parts that a run has found. A part keeps its number whatever happens to
 others: a merge keeps the first number, a split keeps its own for the first piece and takes new ones for the rest, and
-nothing but `Reorder` gives new numbers.
+nothing but `Reorder` gives new numbers. An edit checks its own values at birth, and raises `SettingsError`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 from .atomic import atomic_file
 from .errors import SettingsError
 from .frames import Pixels
+from .json_objects import object_of, shown
 from .masks import Part
 from .palette import MAX_PARTS, part_colour
 
@@ -37,6 +38,9 @@ class Rename:
     part: int
     name: str
 
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+
 
 @dataclass(frozen=True)
 class Merge:
@@ -46,6 +50,13 @@ class Merge:
     parts: tuple[int, ...]
     name: str | None = None
 
+    def __post_init__(self) -> None:
+        _check_parts(self)
+        if len(self.parts) < 2:
+            raise SettingsError(f"{told(self)}: name two parts or more")
+        if self.name is not None:
+            _check_name(self.name)
+
 
 @dataclass(frozen=True)
 class Drop:
@@ -53,6 +64,9 @@ class Drop:
 
     do: ClassVar = "drop"
     parts: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        _check_parts(self)
 
 
 @dataclass(frozen=True)
@@ -63,6 +77,9 @@ class Recolor:
     part: int
     colour: str
 
+    def __post_init__(self) -> None:
+        read_colour(self.colour)
+
 
 @dataclass(frozen=True)
 class Reorder:
@@ -70,6 +87,9 @@ class Reorder:
 
     do: ClassVar = "reorder"
     parts: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        _check_parts(self)
 
 
 @dataclass(frozen=True)
@@ -79,6 +99,10 @@ class Smooth:
     do: ClassVar = "smooth"
     window: int
 
+    def __post_init__(self) -> None:
+        if not (self.window == 0 or (self.window % 2 == 1 and 0 < self.window <= _LARGEST_WINDOW)):
+            raise SettingsError(f"{told(self)}: give an odd number of frames up to {_LARGEST_WINDOW}, or 0")
+
 
 @dataclass(frozen=True)
 class Split:
@@ -87,6 +111,10 @@ class Split:
     do: ClassVar = "split"
     part: int
     into: int
+
+    def __post_init__(self) -> None:
+        if self.into < 2:
+            raise SettingsError(f"{told(self)}: divide it into 2 parts or more")
 
 
 Edit = Union[Rename, Merge, Drop, Recolor, Reorder, Smooth, Split]  # noqa: UP007 - Python 3.10 calls it
@@ -136,12 +164,18 @@ class Edition:
             SettingsError: there is no such part.
         """
         for part in self.parts:
-            if name == part.name or (name.isdecimal() and int(name) == part.number):
+            if name == part.name or name.lstrip("0") == str(part.number):
                 return part.number
         raise SettingsError(f"there is no part {name}; there are {self._listed()}")
 
     def labels(self, labels: Pixels) -> Pixels:
-        """The parts' numbers for labels of the finest level, of any shape."""
+        """The parts' numbers for labels of the finest level, of any shape.
+
+        Raises:
+            SettingsError: a label is of no part that the run has found.
+        """
+        if labels.size and (highest := int(labels.max())) >= len(self.numbers):
+            raise SettingsError(f"the masks hold part {highest} of {len(self.numbers) - 1}: run videoparts masks again")
         return np.array(self.numbers, dtype=np.uint8)[labels]
 
     def _after(self, edit: Edit, coarser: Coarser) -> Edition:
@@ -158,19 +192,15 @@ class Edition:
                 raise SettingsError(f"{told(edit)}: leaves no part")
             return replace(self, parts=left, numbers=tuple(0 if k in gone else k for k in self.numbers))
         if isinstance(edit, Reorder):
-            first = [self._part(number, edit) for number in _once(edit.parts, edit)]
+            first = [self._part(number, edit) for number in edit.parts]
             ordered = [*first, *(part for part in self.parts if part not in first)]
             return self._renumbered({part.number: k for k, part in enumerate(ordered, start=1)})
         if isinstance(edit, Smooth):
-            if not (edit.window == 0 or (edit.window % 2 == 1 and 0 < edit.window <= _LARGEST_WINDOW)):
-                raise SettingsError(f"{told(edit)}: give an odd number of frames up to {_LARGEST_WINDOW}, or 0")
             return replace(self, window=edit.window)
         return self._divided(edit, coarser)
 
     def _merged(self, edit: Merge) -> Edition:
-        members = [self._part(number, edit) for number in _once(edit.parts, edit)]
-        if len(members) < 2:
-            raise SettingsError(f"{told(edit)}: name two parts or more")
+        members = [self._part(number, edit) for number in edit.parts]
         first, others = members[0], {part.number for part in members[1:]}
         kept = tuple(part for part in self.parts if part.number not in others)
         numbers = tuple(first.number if k in others else k for k in self.numbers)
@@ -178,8 +208,6 @@ class Edition:
 
     def _divided(self, edit: Split, coarser: Coarser) -> Edition:
         part = self._part(edit.part, edit)
-        if edit.into < 2:
-            raise SettingsError(f"{told(edit)}: divide it into 2 parts or more")
         level, numbers, piece = self._pieces(edit, part.number, coarser)
         taken = {one.number for one in self.parts}
         free = [k for k in (*range(max(taken) + 1, 256), *range(1, 256)) if k not in taken][: edit.into - 1]
@@ -213,8 +241,8 @@ class Edition:
                 numbers = [0, *(self.numbers[k] for k in coarser(level, finest))]
             except SettingsError:
                 raise SettingsError(
-                    f"{told(edit)}: the part model tells {most} parts of it at most"
-                    + ("; it cannot be divided" if most < 2 else f"; divide it into {most} or fewer")
+                    f"{told(edit)}: the part model "
+                    + (f"tells {most} parts of it; divide it into {most} or fewer" if most > 1 else "cannot divide it")
                 ) from None
             mine = [label for label, owner in enumerate(numbers) if owner == number]
             most = len(mine)
@@ -278,12 +306,14 @@ def load_edits(path: Path) -> tuple[list[Edit], str | None]:
         about = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SettingsError(f"{path}: there is no such file; give one that the page or videoparts edit saved") from None
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{path}: cannot be read as JSON ({error}); save it again") from None
-    if not isinstance(about, dict) or about.get("format") != _FORMAT or not isinstance(about.get("edits"), list):
-        raise SettingsError(f"{path}: this is no file of edits ({_FORMAT}); save it again from the page")
+    except (OSError, ValueError, RecursionError) as error:
+        raise SettingsError(f"{path}: cannot be read as JSON ({error}); save it again, or remove it") from None
+    about = about if isinstance(about, dict) else {}
+    edits, part_model = about.get("edits"), about.get("part_model")
+    if about.get("format") != _FORMAT or not isinstance(edits, list) or not isinstance(part_model, str | None):
+        raise SettingsError(f"{path}: this is no file of edits ({_FORMAT}); save it again from the page, or remove it")
     try:
-        return [edit_of(one) for one in about["edits"]], about.get("part_model")
+        return [edit_of(one) for one in edits], part_model
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from None
 
@@ -300,30 +330,28 @@ def edit_of(given: object) -> Edit:
         SettingsError: it is none.
     """
     fields = dict(given) if isinstance(given, dict) else {}
-    kind = _KINDS.get(str(fields.pop("do", None)))
+    do = fields.pop("do", None)
+    kind = _KINDS.get(do) if isinstance(do, str) else None
     try:
         if kind is None:
-            raise TypeError(f"do is one of {', '.join(_KINDS)}")
-        edit: Edit = kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()})
-        for name, value in asdict(edit).items():
-            _check(name, value)
-    except TypeError as error:
-        raise SettingsError(f"no edit: {json.dumps(given, ensure_ascii=False)} ({error})") from None
+            raise ValueError(f"do is one of {', '.join(_KINDS)}")
+        edit: Edit = object_of(kind, fields)
+    except (ValueError, SettingsError) as error:
+        raise SettingsError(f"no edit: {shown(given)} ({error})") from None
     return edit
 
 
-def _check(name: str, value: object) -> None:
-    if name == "parts":
-        fine = isinstance(value, tuple) and bool(value) and all(type(k) is int for k in value)
-    elif name == "name":
-        fine = value is None or (isinstance(value, str) and value.strip() == value != "" and value.isprintable())
-    elif name == "colour":
-        fine = isinstance(value, str)
-        read_colour(str(value))
-    else:
-        fine = type(value) is int
-    if not fine:
-        raise TypeError(f"{name} cannot be {json.dumps(value)}")
+def _check_name(name: str) -> None:
+    """As strict as the page: each name can be told from a number, and stand in a list with commas."""
+    if name.strip() != name or not name or not name.isprintable() or "," in name or name.isdecimal():
+        raise SettingsError(f"name cannot be {shown(name)}; give a line of text that is no number and has no comma")
+
+
+def _check_parts(edit: Merge | Drop | Reorder) -> None:
+    if not edit.parts:
+        raise SettingsError(f"{edit.do}: parts cannot be none; name one")
+    if len(set(edit.parts)) < len(edit.parts):
+        raise SettingsError(f"{told(edit)}: a part is named twice")
 
 
 def read_colour(text: str) -> tuple[int, int, int]:
@@ -337,12 +365,6 @@ def read_colour(text: str) -> tuple[int, int, int]:
         raise SettingsError(f"{text!r} is no colour; write it as #3fa7d6")
     red, green, blue = bytes.fromhex(digits)
     return red, green, blue
-
-
-def _once(numbers: Sequence[int], edit: Edit) -> Sequence[int]:
-    if len(set(numbers)) < len(numbers):
-        raise SettingsError(f"{told(edit)}: a part is named twice")
-    return numbers
 
 
 def _free_name(name: str, taken: set[str]) -> str:

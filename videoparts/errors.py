@@ -10,15 +10,19 @@
     ├── ModelMismatchError  a part model was made by another extractor than the one given
     ├── FitError            nothing to cluster: too few descriptors, or no object
     ├── OutputError         an output cannot be written
-    └── DependencyError     an optional package is needed and not installed
+    ├── DependencyError     an optional package is needed and not installed
+    └── ClipsFailedError    some clips of a batch could not be done, the others are
 
 A message is one line: what was given, what is wrong with it, what to do. The command line prints it and exits
-with status 2; a traceback is for mistakes of ours.
+with `VideoPartsError.status`; a traceback is for mistakes of ours.
 """
 
 
 class VideoPartsError(Exception):
     """The base of all errors below."""
+
+    status = 2
+    """The exit status of a command that ends so."""
 
 
 class SourceError(VideoPartsError):
@@ -51,3 +55,9 @@ class OutputError(VideoPartsError):
 
 class DependencyError(VideoPartsError):
     """An optional package is needed and is not installed."""
+
+
+class ClipsFailedError(VideoPartsError):
+    """Some clips of a batch could not be done, the others are."""
+
+    status = 1

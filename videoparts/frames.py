@@ -53,6 +53,12 @@ class VideoInfo:
         if self.rotation not in (0, 90, 180, 270):
             raise ValueError(f"rotation must be a quarter turn in 0..270, got {self.rotation}")
 
+    @property
+    def square_size(self) -> tuple[Fraction, Fraction]:
+        """(height, width) as the frames are seen, in square pixels: one of the two is made larger."""
+        aspect = self.pixel_aspect
+        return self.height / min(aspect, Fraction(1)), self.width * max(aspect, Fraction(1))
+
 
 @dataclass(frozen=True, repr=False)
 class FrameBatch:

@@ -47,3 +47,19 @@ def only_run_in(folder: Path) -> Iterator[None]:
                 with suppress(OSError):
                     for one in made:
                         one.rmdir()
+
+
+def is_held(folder: Path) -> bool:
+    """Whether another run holds a folder now. Where that cannot be told: no."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return False
+    try:
+        with (folder / _NAME).open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

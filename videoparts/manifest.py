@@ -21,6 +21,7 @@ from .atomic import atomic_file
 from .errors import SourceError
 from .frames import ColourTags, VideoInfo
 from .identity import ExtractorIdentity
+from .json_objects import object_of
 from .masks import Part
 from .report import Report
 from .source_hash import source_sha256
@@ -41,7 +42,7 @@ class ManifestSource:
     """What the frames came from. Size and pixel aspect are those of upright frames."""
 
     name: str
-    path: str  # as it was given
+    path: str  # absolute
     sha256: str  # see `source_sha256`
     kind: Literal["video", "frames"]
     width: int
@@ -53,6 +54,9 @@ class ManifestSource:
     pixel_aspect: Fraction
     colour: ColourTags
     has_audio: bool
+
+    def __post_init__(self) -> None:
+        self.info()  # which checks itself
 
     @classmethod
     def of(cls, info: VideoInfo, frames: int, sha256: str | None = None) -> ManifestSource:
@@ -68,7 +72,7 @@ class ManifestSource:
         """
         return cls(
             name=info.path.name or info.path.resolve().name,
-            path=str(info.path),
+            path=str(info.path.absolute()),
             sha256=sha256 or source_sha256(info.path),
             kind="frames" if info.path.is_dir() else "video",
             width=info.width,
@@ -111,8 +115,8 @@ class Manifest:
     """The content of a ``manifest.json``.
 
     Raises:
-        ValueError: at birth: frames, parts, tracks and report do not belong together, or a path of ``formats`` leads
-            out of the folder.
+        ValueError: at birth: frames, parts, tracks and report do not belong together, or a path of ``formats`` or the
+            stem of a frame leads out of the folder.
         TypeError: at birth: ``settings`` is nothing that JSON has.
     """
 
@@ -145,8 +149,12 @@ class Manifest:
         if len(counts) > 1:
             raise ValueError(f"source, frames, tracks and report must have as many frames, got {sorted(counts)}")
         for path in (path for paths in self.formats.values() for path in paths):
-            if not path or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+            names = PurePosixPath(path).parts
+            if not names or PurePosixPath(path).is_absolute() or ".." in names:
                 raise ValueError(f"outputs are named relative to their folder, got {path!r}")
+        for stem in (frame.stem for frame in self.frames):
+            if stem in ("", ".", "..") or "/" in stem or "\0" in stem:
+                raise ValueError(f"a frame's stem is the name of a file, got {stem!r}")
         if self.edits < 0:
             raise ValueError(f"a count of edits is not negative, got {self.edits}")
 
@@ -185,12 +193,12 @@ class Manifest:
             raise _broken(path) from error
         form = given.get("format") if isinstance(given, dict) else None
         if form != FORMAT and isinstance(form, str) and form.startswith(_FAMILY):
-            raise SourceError(f"{path}: format {form}, not {FORMAT}: of another version of videoparts; make it again")
+            raise SourceError(f"{path}: format {form}, not {FORMAT}: of another version of videoparts; {_again(path)}")
         try:
             made = _manifest_of(given)
             if form != FORMAT or not made._says(given):
-                raise _broken(path)
-        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+                raise ValueError("it says more or less than a manifest does")
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
             raise _broken(path) from error
         return made
 
@@ -293,6 +301,11 @@ def _ratio(value: Fraction) -> str:
     return f"{value.numerator}/{value.denominator}"
 
 
+def _fraction(text: str) -> Fraction:
+    over, _, under = text.partition("/")
+    return Fraction(int(over), int(under))
+
+
 def _frame_json(frame: FrameEntry) -> Json:
     return {"index": frame.index, "stem": frame.stem, "pts": frame.pts}
 
@@ -307,8 +320,14 @@ def _no_number(constant: str) -> float:
     raise ValueError(f"{constant} is no number of JSON")
 
 
+def _again(path: Path) -> str:
+    edits = path.with_name("edits.json")
+    more = f", and there videoparts edit --edits {edits}" if edits.exists() else ""
+    return f"run videoparts masks again, into another folder{more}"
+
+
 def _broken(path: Path) -> SourceError:
-    return SourceError(f"{path}: not a readable manifest of videoparts; make it again with: videoparts masks")
+    return SourceError(f"{path}: not a readable manifest of videoparts; {_again(path)}")
 
 
 def _manifest_of(given: Json) -> Manifest:
@@ -317,7 +336,7 @@ def _manifest_of(given: Json) -> Manifest:
         frames=tuple(FrameEntry(int(one["index"]), str(one["stem"]), int(one["pts"])) for one in given["frames"]),
         settings=dict(given["settings"]),
         part_model=ManifestModel(
-            str(given["part_model"]["sha256"]), ExtractorIdentity(**given["part_model"]["extractor"])
+            str(given["part_model"]["sha256"]), object_of(ExtractorIdentity, given["part_model"]["extractor"])
         ),
         parts=tuple(_part_of(one) for one in given["parts"]),
         tracks=tuple(_track_of(one) for one in given["parts"]),
@@ -357,10 +376,10 @@ def _source_of(given: Json) -> ManifestSource:
         width=int(given["width"]),
         height=int(given["height"]),
         frames=int(given["frames"]),
-        time_base=Fraction(given["time_base"]),
-        rate=Fraction(given["rate"]),
+        time_base=_fraction(given["time_base"]),
+        rate=_fraction(given["rate"]),
         rotation=int(given["rotation"]),
-        pixel_aspect=Fraction(given["pixel_aspect"]),
-        colour=ColourTags(**{name: int(tag) for name, tag in given["colour"].items()}),
+        pixel_aspect=_fraction(given["pixel_aspect"]),
+        colour=object_of(ColourTags, given["colour"]),
         has_audio=bool(given["has_audio"]),
     )

@@ -9,6 +9,7 @@ which parts may be divided later, take some 20 kB a frame: a hundredth of the fe
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,20 +49,21 @@ class MaskStore:
     Args:
         folder: made when the first piece is written.
         name: what the pieces' names begin with.
+        first: how many frames another store has.
 
     Raises:
         OutputError: the folder cannot be read.
     """
 
-    def __init__(self, folder: Path, name: str = "masks") -> None:
+    def __init__(self, folder: Path, name: str = "masks", *, first: int = 0) -> None:
         self.folder = folder
         self._name = name
         self._waiting: list[KeptFrame] = []
-        self.frames = 0  # in complete pieces
-        for first, path in self._pieces():
-            if first != self.frames:  # what follows a gap cannot be used
+        self.frames = first  # and those in complete pieces
+        for start, path in self._pieces():
+            if start != self.frames:  # what follows a gap cannot be used
                 break
-            self.frames = first + len(_read(path, ("index",))["index"])
+            self.frames = start + len(_read(path, ("index",))["index"])
 
     def write(self, masks: PartMasks, joints: Sequence[Joint]) -> None:
         """Take the masks of the next frames, which have `PartMasks.matte`, with their joints."""
@@ -70,8 +72,7 @@ class MaskStore:
         for i, (labels, matte, joint) in enumerate(zip(masks.labels, masks.matte, joints, strict=True)):
             more = None if chances is None else chances[i]
             self._waiting.append(KeptFrame(int(frames.index[i]), int(frames.pts[i]), labels, matte, joint, more))
-            most = max(1, min(_PIECE, _LARGEST // (2 * labels.size)))
-            if len(self._waiting) >= most:
+            if len(self._waiting) >= piece_length(masks.frames.size):
                 self.close()
 
     def close(self) -> None:
@@ -140,6 +141,11 @@ class MaskStore:
         return sorted((int(first), path) for first, path in numbered if first.isdecimal())
 
 
+def piece_length(size: tuple[int, int]) -> int:
+    """How many frames of (height, width) a piece holds; the last of a clip may hold fewer."""
+    return max(1, min(_PIECE, _LARGEST // (2 * size[0] * size[1])))
+
+
 def _frames(arrays: Mapping[str, npt.NDArray[Any]]) -> list[KeptFrame]:
     """The frames of a piece."""
     count = len(arrays["index"])
@@ -171,8 +177,11 @@ def _read(path: Path, names: Sequence[str], if_there: Sequence[str] = ()) -> dic
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in (*names, *(name for name in if_there if name in arrays))}
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise OutputError(f"{path}: cannot be read ({error}); remove it and run videoparts masks again") from error
+    except (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise OutputError(
+            f"{path}: cannot be read; remove it and run videoparts masks again, into another folder if "
+            "edits.json is there"
+        ) from error
 
 
 def _names(name: str) -> tuple[str, str]:

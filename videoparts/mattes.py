@@ -19,6 +19,7 @@ from .nearest import nearest_known
 _REACH = 1 / 60  # of the frame's short side: farther from the outline a pixel is covered whole, or not at all
 _MENDED = 2  # pixels around one whose label was changed after the matte was made, in which the matte is made anew
 _LEAD = 1.1  # how much more than any other a part has of a pixel that has its label: more than rounding can take
+_FRINGE = 5  # pixels: farther from a part, nothing passes into it
 _PASSAGE = cv2.getGaussianKernel(5, 1.0)[:, 0]  # how parts pass into each other: weights of the pixels around
 
 
@@ -79,6 +80,29 @@ def part_mattes(matte: Pixels, labels: Pixels, numbers: Sequence[int]) -> Pixels
             if number in place:
                 planes[place[number]][box].flat[seam] = amount
     return planes
+
+
+def agree_without_others(mattes: Pixels, labels: Pixels, numbers: Sequence[int]) -> None:
+    """Change the mattes of some parts, in place, so that they agree with the labels once no other part is there.
+
+    Where they pass into parts that are left out, they may have less than half of a pixel of theirs, or together more
+    than half of one that is not theirs: a few pixels of an outline, or where three parts meet.
+
+    Args:
+        mattes: (K, H, W) uint8, of `part_mattes`.
+        labels: (H, W) uint8; 0 where there is background or a part that is left out.
+        numbers: labels of the K parts.
+    """
+    left, top, width, height = cv2.boundingRect(labels)
+    box = np.s_[max(0, top - _FRINGE) : top + height + _FRINGE, max(0, left - _FRINGE) : left + width + _FRINGE]
+    planes, mine = mattes[:, box[0], box[1]], labels[box]
+    whole = planes.sum(0, dtype=np.uint16)
+    place = np.zeros(256, np.intp)
+    place[list(numbers)] = np.arange(len(numbers))
+    y, x = np.nonzero((mine > 0) & (whole < 128))
+    planes[place[mine[y, x]], y, x] += (128 - whole[y, x]).astype(np.uint8)
+    much = (mine == 0) & (whole > 127)
+    planes[:, much] = planes[:, much].astype(np.uint16) * 127 // whole[much]
 
 
 def _passages(whole: Pixels, near: Pixels, seam: npt.NDArray[np.intp]) -> list[tuple[int, Pixels]]:

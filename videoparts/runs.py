@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .errors import OutputError, SettingsError
 from .mask_store import MaskStore
 
 if TYPE_CHECKING:
@@ -45,10 +45,20 @@ class Run:
         return self.folder / "clip.webm"
 
     def model(self) -> PartModel | None:
-        """The part model, None where none was kept yet."""
+        """The part model, None where none was kept yet.
+
+        Raises:
+            OutputError: it cannot be read.
+        """
         from .parts import PartModel  # loads torch, which most edits do not need
 
-        return PartModel.load(self.model_path) if self.model_path.exists() else None
+        try:
+            return PartModel.load(self.model_path) if self.model_path.exists() else None
+        except SettingsError as error:
+            raise OutputError(
+                f"{self.model_path}: cannot be read; remove {self.folder} and run videoparts masks again, into another "
+                "folder if edits.json is there"
+            ) from error
 
     def masks(self) -> MaskStore:
         """The masks as they were found."""
@@ -58,11 +68,10 @@ class Run:
         """The masks at the last of those levels, each of which divides the one before; the first is the run's own."""
         return MaskStore(self.folder, "-".join(["level", *map(str, levels[1:])])) if levels[1:] else self.masks()
 
-    def remove_others(self) -> None:
-        """Remove what other runs have kept in the same output folder."""
-        for other in self.folder.parent.iterdir():
-            if other.is_dir() and other != self.folder:
-                shutil.rmtree(other, ignore_errors=True)
+    def others(self) -> list[str]:
+        """The folders in which other runs have kept something, relative to the output folder."""
+        home = self.folder.parent
+        return [f"{HOME}/{path.name}" for path in sorted(home.iterdir()) if path.is_dir() and path != self.folder]
 
 
 def run_key(about: Mapping[str, Any]) -> str:

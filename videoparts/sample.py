@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -11,6 +13,9 @@ import torch
 
 from .clustering import Floats
 from .flow import Flow
+from .sources.selection import spread
+
+_A_MAP = 200  # patches of a frame, as 10 x 19, that still show where an object ends
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -26,11 +31,47 @@ class FrameSample:
     aspect: float  # height over width of the frame
     flows: list[Flow] = field(default_factory=list)  # to the frames next to it, see `motion.flows_around`
     seed: npt.NDArray[np.bool_] | None = None  # (h, w): where the user has said the object is
+    clip: int = 0  # which of the sources it is of
+    step: int = 1  # of so many rows and columns of the clip's own sample one is left
+    evidence: npt.NDArray[np.float64] | None = None  # (h, w): where its clip alone has it that the object may be,
+    mark: npt.NDArray[np.bool_] | None = None  # (h, w): and where it has it that the object is
 
     @property
     def shape(self) -> tuple[int, int]:
         """(h, w)."""
         return self.saliency.shape[0], self.saliency.shape[1]
+
+    def thinned(self, most: int) -> FrameSample:
+        """Rows and columns of the frame, so few that about ``most`` patches are left at most; without its flow."""
+        step = thinning(self.shape, most)
+        some = slice(step // 2, None, step)
+
+        def thin(plane: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
+            return np.array(plane[some, some])  # a copy: of the whole no more is kept
+
+        return replace(
+            self,
+            descriptors=thin(self.descriptors),
+            tokens=thin(self.tokens),
+            saliency=thin(self.saliency),
+            paper_saliency=thin(self.paper_saliency),
+            flows=[],
+            seed=None if self.seed is None else thin(self.seed),
+            step=self.step * step,
+            evidence=None if self.evidence is None else thin(self.evidence),
+            mark=None if self.mark is None else thin(self.mark),
+        )
+
+
+def thinning(shape: tuple[int, int], most: int) -> int:
+    """Of how many rows and columns one is to be left, for about ``most`` of (h, w) patches."""
+    return max(1, int(np.ceil((shape[0] * shape[1] / most) ** 0.5)))
+
+
+def share_of(frames: Sequence[FrameSample], most: int) -> list[FrameSample]:
+    """About ``most`` patches of a clip's frames: few frames whose shapes can be told, rather than crumbs of all."""
+    few = max(1, min(len(frames), most // _A_MAP))
+    return [frames[i].thinned(max(1, most // few)) for i in spread(range(len(frames)), few)] if frames else []
 
 
 class Sample:
@@ -38,8 +79,6 @@ class Sample:
 
     def __init__(self, frames: list[FrameSample]) -> None:
         self.frames = frames
-        self.descriptors = _rows([f.descriptors for f in frames])
-        self.tokens = _rows([f.tokens for f in frames])
         self.saliency = np.concatenate([f.saliency.ravel() for f in frames])
         sizes = [f.saliency.size for f in frames]
         self.frame = np.repeat(np.arange(len(frames)), sizes)  # (n,) which frame a patch is of
@@ -49,6 +88,16 @@ class Sample:
 
     def __len__(self) -> int:
         return len(self.saliency)
+
+    @cached_property
+    def descriptors(self) -> Floats:
+        """(n, D)."""
+        return _rows([f.descriptors for f in self.frames])
+
+    @cached_property
+    def tokens(self) -> Floats:
+        """(n, D2)."""
+        return _rows([f.tokens for f in self.frames])
 
     def maps(self, values: npt.NDArray[Scalar]) -> list[npt.NDArray[Scalar]]:
         """Values (n,) of all patches as one map (h, w) a frame."""

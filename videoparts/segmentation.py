@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import TypeVar
@@ -40,7 +40,7 @@ def segment(
     chances: bool = False,
     cache: FeatureCache | None = None,
     clock: StageClock | None = None,
-) -> Iterator[PartMasks]:
+) -> Generator[PartMasks, None, None]:
     """Label every selected frame of a source, a few at a time, in order.
 
     Args:
@@ -72,7 +72,7 @@ def _segment(
     chances: bool,
     cache: FeatureCache | None,
     clock: StageClock | None,
-) -> Iterator[PartMasks]:
+) -> Generator[PartMasks, None, None]:
     clock = clock or StageClock()
     finest = parts.at(parts.tree.most)
     parts, numbers = _all_shown(parts)
@@ -102,7 +102,7 @@ def segment_again(
     settings: RefineSettings | None = None,
     *,
     clock: StageClock | None = None,
-) -> Iterator[PartMasks]:
+) -> Generator[PartMasks, None, None]:
     """Label frames from chances that `segment` has given, at any cut of the same part model. No ViT is needed.
 
     Args:
@@ -142,7 +142,7 @@ def _labelled(
     settings: RefineSettings,
     matte: bool,
     clock: StageClock,
-) -> Iterator[PartMasks]:
+) -> Generator[PartMasks, None, None]:
     """From what scores are made of to labels. Averaging over frames needs them in order; what is before and after
     works on several at a time."""
 

@@ -48,16 +48,40 @@ def teach_probe(sample: Sample, seed: int, cues: Cues) -> tuple[Floats, LinearPr
     Returns:
         How certain the patches are on the object, (n,): 0 off it, up to 1; and the probe.
     """
-    marked = any(frame.seed is not None for frame in sample.frames)
-    first = (_first_from_seed if marked else _first_from_cues)(sample, seed, cues)
+    lesson = learn(sample, seed, cues)
+    return finish(sample, lesson.ridge, lesson.marks)
+
+
+@dataclass(frozen=True, repr=False)
+class Lesson:
+    """What a clip has learned of its object, before a probe is made of it."""
+
+    evidence: Values  # (n,): where the object may be, from all that is evidence
+    marks: Marks  # (n,): where it is, after some rounds of teaching
+    ridge: Ridge  # of the clip's patches
+
+
+def learn(sample: Sample, seed: int, cues: Cues, like: LinearProbe | None = None) -> Lesson:
+    """Mark the object in the frames of one clip, from what that clip tells.
+
+    Args:
+        sample: what the sampled frames of the clip show.
+        seed: of the clusterings.
+        cues: what counts.
+        like: finds the object that the user has marked in another clip; it is the one that is meant here too.
+    """
+    if like is not None or any(frame.seed is not None for frame in sample.frames):
+        first = _first_from_seed(sample, seed, cues, like)
+    else:
+        first = _first_from_cues(sample, seed, cues)
     ridge = Ridge(sample.tokens)
-    mask = _teach(sample, ridge, first.score, first.rounds)
-    common = _common(sample, mask) if cues.motion else None
+    evidence, marks = first.score, teach(sample, ridge, first.score, first.rounds)
+    common = _common(sample, marks) if cues.motion else None
     if common is not None:
         # Motion tells now what the border had to guess: an object may well reach beyond it.
-        score = first.clusterings.score([*first.known, common], border=False)
-        mask = _teach(sample, ridge, score, cues.rounds)
-    return _finish(sample, ridge, mask)
+        evidence = first.clusterings.score([*first.known, common], border=False)
+        marks = teach(sample, ridge, evidence, cues.rounds)
+    return Lesson(evidence, marks, ridge)
 
 
 @dataclass(frozen=True)
@@ -80,14 +104,14 @@ def _first_from_cues(sample: Sample, seed: int, cues: Cues) -> _First:
     return _First(clusterings, score, rounds, [Cue(salient, 0.5)])
 
 
-def _first_from_seed(sample: Sample, seed: int, cues: Cues) -> _First:
+def _first_from_seed(sample: Sample, seed: int, cues: Cues, like: LinearProbe | None) -> _First:
     """The user has marked the object in a frame: what looks like it takes the place of what is salient.
 
     It may be anywhere and of any size, so neither place nor compactness count. A box holds background too: of what is
     in it, the salient is meant.
     """
     clusterings = Clusterings(sample, seed, replace(cues, border=False, compactness=False))
-    known = [Cue(_likeness(sample), 1.0)]
+    known = [Cue(_likeness(sample) if like is None else chances(like, sample), 1.0)]
     if max(0 if f.seed is None else int(f.seed.sum()) for f in sample.frames) > 1:
         known.append(Cue(sample.saliency.astype(np.float64), 0.5))
     return _First(clusterings, clusterings.score(known), cues.rounds, known)
@@ -130,7 +154,8 @@ def _gather(sample: Sample, maps: list[npt.NDArray[np.float32] | None]) -> Cue |
     return Cue(values, float(np.mean(told)), np.array(told)[sample.frame])
 
 
-def _teach(sample: Sample, ridge: Ridge, target: Values, rounds: int) -> Marks:
+def teach(sample: Sample, ridge: Ridge, target: Values, rounds: int) -> Marks:
+    """Where the object is, (n,), after some rounds of teaching from a target (n,)."""
     mask = target > otsu(target)
     for _ in range(rounds):
         value = ridge.predict(ridge.fit(target))
@@ -142,7 +167,8 @@ def _teach(sample: Sample, ridge: Ridge, target: Values, rounds: int) -> Marks:
     return mask
 
 
-def _finish(sample: Sample, ridge: Ridge, mask: Marks) -> tuple[Floats, LinearProbe]:
+def finish(sample: Sample, ridge: Ridge, mask: Marks) -> tuple[Floats, LinearProbe]:
+    """The probe of a mask (n,), and how certain the patches are on the object, (n,): 0 off it, up to 1."""
     factors = ridge.fit(mask.astype(np.float64))
     value = ridge.predict(factors)
     threshold, gap = _threshold(value)
@@ -165,6 +191,12 @@ def _threshold(value: Values) -> tuple[float, float]:
     above = value > cut
     gap = float(value[above].mean() - value[~above].mean()) if 0 < above.mean() < 1 else 1.0
     return cut - _LOW * gap, gap
+
+
+def chances(probe: LinearProbe, sample: Sample) -> Values:
+    """How likely a probe finds the patches (n,) of any sample to be on the object, 0 to 1."""
+    odds = (sample.tokens @ probe.weight.numpy()).astype(np.float64) + probe.bias
+    return np.asarray(0.5 + 0.5 * np.tanh(_lifted(sample, odds, probe.visibility) / 2))
 
 
 def _lifted(sample: Sample, value: Values, known: Visibility) -> Values:

@@ -32,10 +32,15 @@ class Container:
             options |= {"movflags": "+faststart", "movie_timescale": str(time_base.denominator)}
         return options
 
+    @property
+    def adds_aspect(self) -> bool:
+        """Whether the aspect of the pixels comes into the complete file, for PyAV cannot tell the muxer."""
+        return self.muxer in ("matroska", "webm")
+
     def keeps_aspect(self, codec: str) -> bool:
         """Whether pixels that are not square stay so, in ``codec`` (its name as a format, not its encoder's)."""
-        # PyAV cannot tell Matroska's and AVI's muxers the aspect: there the pictures themselves must say it.
-        return self.muxer in ("mp4", "mov") or codec in ("h264", "hevc", "mpeg4", "mpeg2video")
+        # PyAV cannot tell AVI's muxer the aspect: there the pictures themselves must say it.
+        return self.muxer != "avi" or codec in ("h264", "hevc", "mpeg4", "mpeg2video")
 
     def time_base(self, like: VideoInfo) -> Fraction:
         """Seconds a tick in which the frames' times are given to the encoder.

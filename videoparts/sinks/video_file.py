@@ -13,6 +13,7 @@ from av.container import OutputContainer
 from ..atomic import AtomicFile, ensure_not_input
 from ..errors import OutputError
 from ..frames import VideoInfo
+from . import matroska_aspect
 from .containers import container_of
 from .content import Content, T
 from .encoder import Encoding, add_video_stream, encoding_errors
@@ -67,6 +68,7 @@ class VideoFile(Generic[T]):
         self._interval = 1 / like.rate  # how long the frame before it was shown, seconds
         self._shift = 0  # ticks of the source taken off every time
         self._base = self._container.time_base(like)
+        self._aspect_is_added = self._container.adds_aspect and like.pixel_aspect != 1
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -132,6 +134,8 @@ class VideoFile(Generic[T]):
                     self._sound.close()
                 assert self._output is not None
                 self._output.close()
+                if self._aspect_is_added:
+                    matroska_aspect.write_aspect(self._file.temporary, self._size, self._like.pixel_aspect)
         except BaseException:
             self.abort()
             raise
@@ -166,6 +170,8 @@ class VideoFile(Generic[T]):
             self._output, self._container, self._like, self._size, self._encoding, self._content.tags
         )
         self._stream.metadata.update(self._content.metadata)
+        if self._aspect_is_added:
+            self._stream.metadata["title"] = matroska_aspect.ROOM
         pixel_format = self._stream.pix_fmt or "yuv420p"
         encoder = self._stream.codec_context.codec
         self._content.begin(self._size, pixel_format, self._content.tags(self._like, pixel_format, encoder.name))
@@ -189,10 +195,10 @@ class VideoFile(Generic[T]):
     def _remarks(self, codec: str, pixel_format: str) -> Iterator[str]:
         aspect, (height, width) = self._like.pixel_aspect, self._size
         if aspect != 1 and not self._container.keeps_aspect(codec):
-            remark = (
-                f"pixel aspect {aspect}: {codec} in {self.path.suffix} cannot say it, so players show square pixels"
+            yield (
+                f"pixel aspect {aspect}: {codec} in {self.path.suffix} cannot say it, so players show square pixels; "
+                "choose .mp4 to keep it"
             )
-            yield remark + ("; choose .mp4 to keep it" if self._encoding.pixel_format is None else "")
         if (height % 2 or width % 2) and codec in ("h264", "hevc") and pixel_format != "yuv420p":
             yield (
                 f"odd size {width} x {height}: kept by encoding {codec} in {pixel_format}, which browsers may not "

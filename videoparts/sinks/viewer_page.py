@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
 import json
-import re
 from importlib.resources import files
+
+from ..page_text import ascii_text, filled, policy_hash
 
 _SCRIPTS = ("store.js", "parts.js", "player.js", "screen.js", "list.js", "page.js")  # in the order they need
 
@@ -21,12 +21,12 @@ def around(title: str) -> tuple[str, str]:
     style = _text("page.css")
     script = '"use strict";\n' + "\n".join(_text(name) for name in _SCRIPTS)
     policy = (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
+        f"default-src 'none'; script-src '{policy_hash(script)}'; style-src '{policy_hash(style)}'; "
         "img-src data: blob:; media-src blob:; base-uri 'none'; form-action 'none'"
     )
-    told = {"policy": policy, "title": _ascii(html.escape(title)), "style": style, "script": script}
+    told = {"policy": policy, "title": ascii_text(html.escape(title)), "style": style, "script": script}
     before, after = _text("template.html").split("{{data}}")
-    return _filled(before, told), _filled(after, told)
+    return filled(before, told), filled(after, told)
 
 
 def json_element(identifier: str, content: object) -> str:
@@ -40,20 +40,6 @@ def json_element(identifier: str, content: object) -> str:
 def bytes_element(kind: str, content: bytes) -> str:
     """An element that holds bytes, for the script to find by its class."""
     return f'<script type="text/plain" class="{kind}">{base64.b64encode(content).decode()}</script>\n'
-
-
-def _filled(template: str, told: dict[str, str]) -> str:
-    # One pass: what is put in is never looked at again, whatever it says.
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: told[found[1]], template)
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-def _ascii(text: str) -> str:
-    """With references for all other characters, so that names that are no proper text can be told too."""
-    return text.encode("ascii", "xmlcharrefreplace").decode()
 
 
 def _text(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -42,9 +43,7 @@ def proxy_size(like: VideoInfo) -> tuple[int, int]:
     >>> proxy_size(VideoInfo(Path("x"), 720, 1280, None, Fraction(1, 25), Fraction(25)))
     (480, 854)
     """
-    aspect = like.pixel_aspect
-    height = like.height if aspect >= 1 else like.height / aspect
-    width = like.width * aspect if aspect >= 1 else like.width
+    height, width = like.square_size
     scale = min(Fraction(1), Fraction(LONG_SIDE) / max(height, width))
     return _even(height * scale), _even(width * scale)
 
@@ -82,7 +81,7 @@ class Proxy:
     """
 
     def __init__(self, file: IO[bytes], path: Path, like: VideoInfo, size: tuple[int, int]) -> None:
-        self._file = file
+        self._file = _Target(file)
         self._path = path
         self._like = like
         self._size = size
@@ -143,6 +142,7 @@ class Proxy:
     def abort(self) -> None:
         """Close the encoder. Never raises."""
         self._held = None
+        self._file.shut = True
         if self._output is not None:
             with suppress(Exception):
                 self._output.close()
@@ -166,6 +166,32 @@ class Proxy:
         assert self._output is not None
         for packet in packets:
             self._output.mux(packet)
+
+
+class _Target:
+    """The file that PyAV writes. From a call that fails on, nothing reaches it: what a second one raised, PyAV would
+    print."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.shut = False
+
+    def write(self, data: bytes) -> int:
+        return self._try(lambda: self._file.write(data), len(data))
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._try(lambda: self._file.seek(offset, whence), 0)
+
+    def tell(self) -> int:
+        return self._try(self._file.tell, 0)
+
+    def _try(self, call: Callable[[], int], otherwise: int) -> int:
+        if self.shut:
+            return otherwise
+        self.shut = True
+        done = call()
+        self.shut = False
+        return done
 
 
 def _even(length: Fraction | float) -> int:

@@ -82,7 +82,7 @@ class WebMAlpha(VideoFiles["_Given"]):
     """Writes a file for each matte: the source's colours, straight, and the matte as alpha.
 
     The colours are encoded once and shared by all files; the alpha is lossless. WebM rounds each time to the nearest
-    millisecond and cannot tell a pixel aspect. libvpx halves odd sizes itself, so that they are kept.
+    millisecond. libvpx halves odd sizes itself, so that they are kept.
     FFmpeg shows the alpha with its decoder ``libvpx-vp9``; the one it takes by default leaves it out.
 
     Args and raises: see `ProResAlpha`.

@@ -30,6 +30,11 @@ class Source(Protocol):
         """Lines that the user should read, such as why PyAV took over, or that the file is truncated."""
         ...
 
+    @property
+    def selected(self) -> range:
+        """The selected frames' positions in the whole source. Of a damaged file, some may not come."""
+        ...
+
     def batches(self, size: int) -> Iterator[FrameBatch]:
         """Every selected frame in presentation order, ``size`` frames a batch, the last one shorter.
 
@@ -38,6 +43,23 @@ class Source(Protocol):
         Raises:
             SourceError: no frame can be decoded. A file that breaks off gives the frames before, then ends,
                 and says so in `notes`.
+        """
+        ...
+
+    def frame(self, index: int) -> FrameBatch:
+        """One frame, by its position in the whole source: bit for bit the one that `batches` gives.
+
+        Decodes what lies between it and the key frame before, and no more where the file can be sought in.
+
+        Raises:
+            SourceError: it cannot be decoded.
+        """
+        ...
+
+    def part(self, first: int, stop: int | None = None) -> Source:
+        """The same source with fewer selected frames, bit for bit the same: from ``first`` on and before ``stop``.
+
+        Where the file can be sought in, what lies before is not decoded. None left: `batches` gives none.
         """
         ...
 

@@ -25,7 +25,7 @@ def why_not(index: VideoIndex) -> str | None:
     """What in the file's structure makes decord a bad choice; None: nothing."""
     if index.broken is not None:
         return "decord can hang on a file that breaks off"
-    if not index.timed:
+    if index.stamp is None:
         return "the file has no time stamps that decord could find frames by"
     if index.longest_stretch() > _FARTHEST_KEYS:
         return "its key frames lie too far apart for decord, or cannot be started from"

@@ -14,8 +14,6 @@ Answers go out on standard output as a letter, a length (8 bytes, little endian)
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import json
 import os
 import signal
@@ -24,6 +22,8 @@ import sys
 from bisect import bisect_right
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from ..freed_memory import give_back
 
 HEADER = struct.Struct("<cQ")
 _STATM = Path("/proc/self/statm")
@@ -53,7 +53,7 @@ class Decord:
         if not (seek or (self.since_flush >= _FRAMES_BETWEEN_FLUSHES and self._holds_too_much())):
             return
         self.reader.seek(0)  # clears decord's queues
-        _give_back()
+        give_back()
         self.reader.seek_accurate(key)
         self.at = key
         self.since_flush = 0
@@ -81,12 +81,6 @@ class Decord:
         self.at += 1
         self.since_flush += 1
         return frame
-
-
-def _give_back() -> None:
-    """Return freed memory to the system, where the C library keeps it otherwise."""
-    with contextlib.suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _resident() -> int | None:

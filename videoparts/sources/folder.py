@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -53,21 +54,30 @@ class FrameFolder:
 
     def __init__(self, files: Sequence[Path], info: VideoInfo, selected: range) -> None:
         self.info = info
-        self._files, self._selected = files, selected
+        self._files, self.selected = files, selected
 
     def batches(self, size: int) -> Iterator[FrameBatch]:
         """Every selected picture in order; see `Source.batches`."""
-        return self._read(self._selected, size)
+        return self._read(self.selected, size)
+
+    def part(self, first: int, stop: int | None = None) -> FrameFolder:
+        """Fewer of its pictures; see `Source.part`."""
+        selected = self.selected[first:stop]
+        return FrameFolder(self._files, replace(self.info, frames=len(selected)), selected)
+
+    def frame(self, index: int) -> FrameBatch:
+        """One picture; see `Source.frame`."""
+        return self._batch([index])
 
     def sample(self, count: int, size: int) -> Iterator[FrameBatch]:
         """At most ``count`` selected pictures, evenly spread; see `Source.sample`."""
-        return self._read(spread(self._selected, count), size)
+        return self._read(spread(self.selected, count), size)
 
     def sample_around(self, count: int, at: float | None = None, *, beside: bool = True) -> Iterator[Neighbourhood]:
         """Sampled pictures with those before and after; see `Source.sample_around`."""
         pts = range(len(self._files))
-        marked = None if at is None else seen_at(pts, self.info.time_base, self._selected, at, self.info.path)
-        return neighbourhoods(self._read, self._selected, count, marked, beside=beside)
+        marked = None if at is None else seen_at(pts, self.info.time_base, self.selected, at, self.info.path)
+        return neighbourhoods(self._read, self.selected, count, marked, beside=beside)
 
     def _read(self, positions: Sequence[int], size: int) -> Iterator[FrameBatch]:
         require_size(size)

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from ..errors import SourceError
+
+Stamp = Literal["pts", "dts"]
 
 
 @dataclass(frozen=True)
@@ -26,16 +29,17 @@ class VideoIndex:
     keys: array[int]  # positions of key frames, increasing
     clean_keys: array[int]  # those with no frame shown before them that comes after them in the file
     time_base: Fraction
-    timed: bool  # False: the packets carry no usable times; the i-th frame decoded is the i-th of pts
+    stamp: Stamp | None  # which time of a decoded frame is its pts here; None: the i-th decoded is the i-th of pts
     announced: int | None  # frames that the file says it has, where that is more than it has
     broken: str | None  # how much of the file is missing, in words; None: nothing
 
     def __len__(self) -> int:
         return len(self.pts)
 
-    def position(self, pts: int) -> int:
-        """The position of the frame at ``pts``, or of the next one."""
-        return bisect_left(self.pts, pts)
+    def position(self, time: int | None) -> int | None:
+        """The position of the frame at exactly that time; None: there is none."""
+        position = len(self.pts) if time is None else bisect_left(self.pts, time)
+        return position if position < len(self.pts) and self.pts[position] == time else None
 
     def key_before(self, position: int) -> int:
         """The nearest key frame at or before ``position``; 0 if there is none."""
@@ -110,6 +114,8 @@ def scan(container: InputContainer, stream: VideoStream, path: Path) -> VideoInd
     """
     times, decode_times, keys = array("q"), array("q"), bytearray()
     codec = stream.codec_context.name
+    # AVI keeps no presentation times. PyAV lets FFmpeg guess them, which gives H.264 the time of the next frame.
+    guessed = container.format.name == "avi"
     missing_pts = missing_dts = corrupt = False
     packets = 0
     broke = False
@@ -136,18 +142,19 @@ def scan(container: InputContainer, stream: VideoStream, path: Path) -> VideoInd
     if not times:
         raise SourceError(f"{path}: the file announces video but holds no frame; make or copy it again")
     time_base = Fraction(stream.time_base or Fraction(1, 90_000))
-    # AVI keeps no presentation times: what FFmpeg guesses there is wrong with B-frames.
-    guessed = container.format.name == "avi" and bool(stream.codec_context.has_b_frames)
-    timed = not missing_pts and not guessed
-    if not timed and (missing_dts or len(set(decode_times)) < len(decode_times)):
-        rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
-        time_base = 1 / rate
-        decode_times = array("q", range(len(times)))
-    shown = array("q", sorted(set(times if timed else decode_times)))
-    marks = _key_positions(shown, times if timed else decode_times, keys)
+    stamp: Stamp | None = "dts" if guessed and times != decode_times else "pts"
+    if missing_pts or (guessed and stream.codec_context.has_b_frames):
+        stamp = None
+    if stamp != "pts":
+        if missing_dts or len(set(decode_times)) < len(decode_times):
+            stamp, time_base = None, 1 / Fraction(stream.average_rate or stream.guessed_rate or 25)
+            decode_times = array("q", range(len(times)))
+        times = decode_times
+    shown = array("q", sorted(set(times)))
+    marks = _key_positions(shown, times, keys)
     missing = _missing(container, stream, packets, shown, time_base, broke or corrupt)
     announced = stream.frames if missing is not None and stream.frames > packets else None
-    return VideoIndex(shown, *marks, time_base, timed, announced, missing)
+    return VideoIndex(shown, *marks, time_base, stamp, announced, missing)
 
 
 def _key_positions(shown: array[int], times: array[int], keys: bytearray) -> tuple[array[int], array[int]]:
@@ -169,8 +176,11 @@ def _missing(
 ) -> str | None:
     if stream.frames > packets and (cut or stream.frames > packets * 1.01):
         return f"{len(shown)} of {stream.frames} frames"
-    lasts = (shown[-1] - shown[0]) * time_base
-    announced = _announced_duration(container, stream)
+    first, last = shown[0] * time_base, shown[-1] * time_base
+    lasts, announced = last - first, _announced_duration(container, stream)
+    # FFmpeg counts from zero to the end of the track, mkvmerge from its first picture.
+    if announced is not None and announced > last and "_STATISTICS_WRITING_APP" not in stream.metadata:
+        announced -= max(first, Fraction(0))
     if announced is not None and announced - lasts > max(Fraction(1, 2), announced / 50):
         return f"{len(shown)} frames, {float(lasts):.2f} of {float(announced):.2f} seconds"
     return f"{len(shown)} frames" if cut else None

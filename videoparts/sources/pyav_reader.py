@@ -53,7 +53,7 @@ class PyAVVideo(VideoFile):
         at, frame = -1, None  # the newest frame decoded
         for wanted in positions:
             key = self.index.key_before(wanted)
-            if self.index.timed and key - at > _WORTH_A_SEEK:
+            if self.index.stamp is not None and key - at > _WORTH_A_SEEK:
                 frames = self._seek(container, stream, wanted)
                 at, frame = -1, None
             while at < wanted:
@@ -98,22 +98,19 @@ class PyAVVideo(VideoFile):
                     return
                 continue
             for frame in decoded:
-                if not self.index.timed:
-                    yield count, frame
-                elif frame.pts is not None:
-                    position = self.index.position(frame.pts)
-                    if position < len(self.index) and self.index.pts[position] == frame.pts:
-                        yield position, frame
+                position = count if self.index.stamp is None else self._position(frame)
+                if position is not None:
+                    yield position, frame
                 count += 1
             if packet is None or packet.size == 0:
                 return
 
     def _is_cut(self, packet: av.Packet[VideoStream]) -> bool:
         # The last packet of a file that breaks off is not in the index.
-        if not packet.is_corrupt or packet.pts is None or not self.index.timed:
-            return False
-        position = self.index.position(packet.pts)
-        return position == len(self.index) or self.index.pts[position] != packet.pts
+        return packet.is_corrupt and self.index.stamp is not None and self._position(packet) is None
+
+    def _position(self, stamped: VideoFrame | av.Packet[VideoStream]) -> int | None:
+        return self.index.position(stamped.dts if self.index.stamp == "dts" else stamped.pts)
 
     def _rgb(self, frame: VideoFrame) -> Pixels:
         return upright(_rgb(frame, self.info), self.info.rotation)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class VideoFile(ABC):
         self.path, self.index, self.selected = path, index, selected
         self.info = replace(info, frames=frames)
         self._notes: dict[str, str] = {}
+        self._is_part = False
         if index.broken is not None:
             self.note("broken", f"breaks off after {index.broken}; the frames before that are used")
 
@@ -43,6 +45,19 @@ class VideoFile(ABC):
         """Every selected frame in presentation order; see `Source.batches`."""
         require_size(size)
         return self._batches(self.selected, size)
+
+    def part(self, first: int, stop: int | None = None) -> VideoFile:
+        """Fewer of its frames; see `Source.part`."""
+        part = copy(self)  # notes are those of both
+        part.selected = self.selected[first:stop]
+        part.info = replace(self.info, frames=None if self.info.frames is None else len(part.selected))
+        part._is_part = True
+        return part
+
+    def frame(self, index: int) -> FrameBatch:
+        """One frame; see `Source.frame`."""
+        with closing(self._batches([index], 1)) as batches:
+            return next(batches)
 
     def sample(self, count: int, size: int) -> Iterator[FrameBatch]:
         """At most ``count`` selected frames, evenly spread; see `Source.sample`."""
@@ -62,7 +77,7 @@ class VideoFile(ABC):
         ``size`` is how many the consumer takes together. Positions that cannot be decoded are left out.
         """
 
-    def _batches(self, positions: Sequence[int], size: int) -> Iterator[FrameBatch]:
+    def _batches(self, positions: Sequence[int], size: int) -> Generator[FrameBatch, None, None]:
         count = last = 0
         pixels, places = self._empty(size), list[int]()
         with closing(self.decode(positions, size)) as frames:
@@ -75,9 +90,9 @@ class VideoFile(ABC):
                     pixels, places = self._empty(size), []
         if places:
             yield self._batch(pixels[: len(places)], places)
-        if count == 0:
+        if count == 0 and not self._is_part:
             raise SourceError(f"{self.path}: none of its frames can be decoded; make or copy the file again")
-        if count < len(positions):
+        if 0 < count < len(positions):
             self._say_what_is_missing(positions, count, last)
 
     def _say_what_is_missing(self, positions: Sequence[int], count: int, last: int) -> None:

@@ -50,6 +50,8 @@ class Parts {
   refusal(number, name) {
     if (!name) return "A part needs a name.";
     if (/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u.test(name)) return "A name is one line of printable text.";
+    if (name.includes(",")) return "A name has no comma: lists of parts have commas.";
+    if (/^\p{Nd}+$/u.test(name)) return "A name is more than a number.";
     if (this.list.some((part) => part.number !== number && part.name === name)) return `There is a part called “${name}” already.`;
     return null;
   }

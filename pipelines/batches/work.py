@@ -1,0 +1,203 @@
+"""What one worker of a batch does. The model is loaded once, whatever the number of clips."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Literal, overload
+
+from videoparts.clock import StageClock
+from videoparts.errors import SourceError, VideoPartsError
+
+from ..masks import Masks
+from ..terminal import Terminal
+from .clip import Clip
+from .contact import write_contact
+from .events import Event, Tell
+
+if TYPE_CHECKING:
+    from videoparts.manifest import Manifest
+    from videoparts.parts import PartModel
+    from videoparts.sources.base import Source
+    from videoparts.vit import ViTExtractor
+
+    from ..batch import Batch
+    from ..chain import Chain
+    from ..options import PartOptions
+
+SHARED = "parts.safetensors"  # the part model of all clips, in the output folder
+_PROBED = 4  # frames whose time is taken
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker is asked for."""
+
+    kind: Literal["label", "fit", "measure"]
+    clips: tuple[Clip, ...]  # one, but for a fit
+
+    @property
+    def name(self) -> str:
+        """Of its events."""
+        return "" if self.kind == "fit" else self.clips[0].name
+
+
+class Worker:
+    """Does the tasks of a batch, one after the other.
+
+    Args:
+        batch: the command.
+        device: what computes; None: as the command says.
+    """
+
+    def __init__(self, batch: Batch, device: str | None = None) -> None:
+        self._batch = batch
+        self._device = device
+        self._extractor: ViTExtractor | None = None
+
+    def do(self, task: Task, tell: Tell) -> None:
+        """Do a task, and tell how it goes, whatever is wrong with its clips."""
+        tell(Event("begun", task.name))
+        done = Event("done", task.name)
+        try:
+            if task.kind == "fit":
+                self.fitted(task.clips, tell).save(self._batch.output / SHARED)
+            elif task.kind == "measure":
+                tell(Event("measured", task.name, seconds=self.seconds(task.clips[0])))
+            else:
+                manifest = self._label(task.clips[0], tell)
+                done = replace(done, frames=len(manifest.frames), sha256=manifest.source.sha256)
+        except VideoPartsError as error:
+            tell(Event("failed", task.name, text=" ".join(str(error).split())))
+        except MemoryError:
+            tell(Event("failed", task.name, text="memory ran out; take fewer --jobs or a smaller --load-size"))
+        except Exception as error:  # the other clips go on
+            traceback.print_exc()
+            why = f"a mistake in videoparts, told of above: {type(error).__name__}: {error}"
+            tell(Event("failed", task.name, text=" ".join(why.split())))
+        else:
+            tell(done)
+
+    def chain(self, options: PartOptions, terminal: Terminal) -> Chain:
+        """A run of a command with this worker's extractor."""
+        from ..chain import Chain
+
+        return Chain(options, terminal, load=self._load)
+
+    def fitted(self, clips: Sequence[Clip], tell: Tell) -> PartModel:
+        """A part model of clips. Those that cannot be decoded are left out, unless all are.
+
+        Raises:
+            VideoPartsError: no object was found, and the like.
+        """
+        chain = self.chain(self._batch, _Told("" if len(clips) > 1 else clips[0].name, tell))
+        sources = _Opened(clips, chain.open)
+        while True:
+            try:
+                return chain.fit(sources, chain.extractor())
+            except SourceError as error:  # its clip will fail for itself, the others go on without it
+                if len(sources) == 1:
+                    raise
+                tell(Event("note", text=f"left out of the fit: {error}"))
+                sources = sources.without_last()
+
+    def seconds(self, clip: Clip) -> float:
+        """How long the ViT takes for a frame of a clip, with all of this worker's cores."""
+        from videoparts.devices import on_all_cores
+
+        chain = self.chain(self._batch, Terminal(quiet=True))
+        extractor = chain.extractor()
+        with closing(chain.open(clip.path).sample(_PROBED, 1)) as sampled:  # type: ignore[type-var]
+            frames = [batch.pixels for batch in sampled]
+        list(on_all_cores(extractor.extract, frames[:1], extractor.device))  # the first takes longer
+        start = perf_counter()
+        list(on_all_cores(lambda pixels: extractor.extract(pixels, tokens=True), frames, extractor.device))
+        return (perf_counter() - start) / len(frames)
+
+    def _label(self, clip: Clip, tell: Tell) -> Manifest:
+        """All that ``videoparts masks`` does for one clip, and its picture for the contact sheet."""
+        command = masks_of(self._batch, clip)
+        chain = self.chain(command, _Told(clip.name, tell))
+        source = chain.open(clip.path)
+        manifest = command.write(chain, source)
+        write_contact(command.output, source)
+        return manifest
+
+    def _load(self) -> ViTExtractor:
+        if self._extractor is None:
+            from videoparts.vit import ViTExtractor
+
+            compute = self._batch.compute
+            compute = compute if self._device is None else replace(compute, device=self._device)
+            self._extractor = ViTExtractor(self._batch.extractor, compute)
+        return self._extractor
+
+
+def masks_of(batch: Batch, clip: Clip) -> Masks:
+    """The command ``videoparts masks`` that one clip of a batch is."""
+    shared = {field.name: getattr(batch, field.name) for field in fields(Masks) if hasattr(batch, field.name)}
+    command = Masks(**(shared | {"input": clip.path, "output": batch.output / clip.name, "quiet": True}))
+    if not batch.shared_parts:
+        return command
+    return replace(command, model_file=batch.output / SHARED)
+
+
+class _Opened(Sequence["Source"]):
+    """Sources that are opened when they are asked for, and not kept: many clips take no more memory than one."""
+
+    def __init__(self, clips: Sequence[Clip], open_source: Callable[[Path], Source]) -> None:
+        self._clips = tuple(clips)
+        self._open = open_source
+        self._last = 0
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    @overload
+    def __getitem__(self, at: int) -> Source: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> _Opened: ...
+
+    def __getitem__(self, at: int | slice) -> Source | _Opened:
+        if isinstance(at, slice):
+            return _Opened(self._clips[at], self._open)
+        clip = self._clips[at]
+        self._last = at
+        return self._open(clip.path)
+
+    def without_last(self) -> _Opened:
+        """All but the one that was opened last."""
+        return _Opened((*self._clips[: self._last], *self._clips[self._last + 1 :]), self._open)
+
+
+class _Told(Terminal):
+    """Tells what a person would see, instead of showing it."""
+
+    def __init__(self, clip: str, tell: Tell) -> None:
+        super().__init__(quiet=True)
+        self._clip = clip
+        self._tell = tell
+
+    @contextmanager
+    def bar(self, stage: str, total: int | None, unit: str = "frame") -> Iterator[Callable[[int], None]]:
+        """A stage and how far it has come."""
+        self._tell(Event("stage", self._clip, stage, total))
+        yield lambda frames: self._tell(Event("advanced", self._clip, stage, frames))
+
+    def note(self, *lines: str) -> None:
+        """Tell lines, each once."""
+        for line in lines:
+            if line not in self._said:
+                self._said.add(line)
+                self._tell(Event("note", self._clip, text=line))
+
+    def say(self, *lines: str) -> None:
+        """What each clip's own report says is in its manifest."""
+
+    def times(self, clock: StageClock, frames: int) -> None:
+        """Times of one clip are of no interest among many."""

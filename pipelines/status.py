@@ -1,0 +1,61 @@
+"""``videoparts status``: how far a batch has come."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from videoparts.errors import OutputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """Say which clips of a batch are done, which have failed and why, and whether it is running now."""
+
+    output: tyro.conf.Positional[Path]
+    """The folder that videoparts batch writes into."""
+    json: bool = False
+    """Say it as one JSON object, for programs."""
+
+    def run(self) -> None:
+        """Run the command."""
+        from videoparts.lock import is_held
+        from videoparts.runs import HOME
+
+        from .batches.journal import Journal
+        from .batches.plan import saved_clips
+
+        journal = Journal(self.output)
+        if journal.settings is None:
+            raise OutputError(f"{self.output}: no batch is there; begin one: videoparts batch CLIPS -o {self.output}")
+        running = is_held(self.output / HOME)
+        entries = journal.entries
+        clips = dict.fromkeys(entries) | saved_clips(self.output)
+        done = {name: entry.frames for name, entry in entries.items() if entry.status == "done"}
+        failed = {name: entry.error for name, entry in entries.items() if entry.status == "failed"}
+        begun = {name: frames for name in clips if name not in entries and (frames := _frames_kept(self.output / name))}
+        waiting = [name for name in clips if name not in entries and name not in begun]
+        if self.json:
+            print(json.dumps({"running": running, "done": done, "failed": failed, "begun": begun, "waiting": waiting}))
+            return
+        print(
+            f"{len(done)} of {len(clips)} clips done ({sum(done.values())} frames), {len(failed)} failed, "
+            f"{len(begun)} begun, {len(waiting)} waiting; {'running' if running else 'not running'}"
+        )
+        for name, frames in begun.items():
+            print(f"  begun: {name}: {frames} of {clips[name] or 'an unknown number of'} frames")
+        for name, error in failed.items():
+            print(f"  failed: {name}: {error}")
+
+
+def _frames_kept(folder: Path) -> int:
+    """How many frames of a clip are labelled, by whatever run has come furthest."""
+    from videoparts.mask_store import MaskStore
+    from videoparts.runs import HOME
+
+    home = folder / HOME
+    runs = [one for one in home.iterdir() if one.is_dir()] if home.is_dir() else []
+    return max((MaskStore(run).frames for run in runs), default=0)
