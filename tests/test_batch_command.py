@@ -145,6 +145,24 @@ def test_a_worker_that_dies_is_replaced(quiet: Path, given: Path, tmp_path: Path
     assert files(out) == files(quiet)
 
 
+def test_a_clip_that_kills_its_worker_fails_and_the_others_go_on(quiet: Path, given: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = [*COMMAND, "batch", str(given), "-o", str(out), *QUICK, "--end", "0.3"]
+    killed = 0
+    with running([*command, "--progress", "json"], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["kind"] == "stage" and event["clip"] == "a clip" and event["stage"] == "label":
+                killed += kill_workers(process.pid)
+    assert killed == 2
+    assert event["failed"] == ["a clip", "broken_"]
+    errors = {row["clip"]: row["error"] for row in csv.DictReader((out / "summary.csv").open(encoding="utf-8"))}
+    assert "was killed by signal 9 (Killed), twice; if memory ran out, take fewer --jobs" in errors["a clip"]
+    assert subprocess.run([*command, "-q", "--retry-failed"], check=False).returncode == 1
+    assert files(out) == files(quiet)
+
+
 def test_ctrl_c_leaves_nothing_half_written(quiet: Path, given: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     command = [*COMMAND, "batch", str(given), "-o", str(out), *QUICK, "--end", "0.3"]

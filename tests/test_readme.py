@@ -39,13 +39,15 @@ def test_its_commands_are_understood(
         torch.zeros(2), torch.eye(2)[:1], torch.tensor([-1]), torch.ones(1), torch.zeros(1, 2), torch.ones(1), 9.0
     )
     PartModel.of(CentroidProbe(torch.ones(1, 2), torch.eye(1, 2)), tree, 1, extractor.identity).save("cat.safetensors")
+    (jobs,) = blocks("toml")
+    Path("jobs.toml").write_text(jobs)
     command = parse(shlex.split(line, comments=True)[1:])
     assert hasattr(command, "run")
 
 
 def test_its_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
     known = ""
-    for command in ("overlay", "masks", "edit", "effect", "view", "fit", "demo", "evaluate", "info"):
+    for command in ("overlay", "masks", "batch", "status", "edit", "effect", "view", "fit", "demo", "evaluate", "info"):
         with pytest.raises(SystemExit):
             parse([command, "--help"])
         known += capsys.readouterr().out

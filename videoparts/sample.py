@@ -44,10 +44,10 @@ class FrameSample:
     def thinned(self, most: int) -> FrameSample:
         """Rows and columns of the frame, so few that about ``most`` patches are left at most; without its flow."""
         step = thinning(self.shape, most)
-        some = slice(step // 2, None, step)
+        rows, columns = (every(length, step) for length in self.shape)
 
         def thin(plane: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
-            return np.array(plane[some, some])  # a copy: of the whole no more is kept
+            return np.array(plane[rows, columns])  # a copy: of the whole no more is kept
 
         return replace(
             self,
@@ -66,6 +66,11 @@ class FrameSample:
 def thinning(shape: tuple[int, int], most: int) -> int:
     """Of how many rows and columns one is to be left, for about ``most`` of (h, w) patches."""
     return max(1, int(np.ceil((shape[0] * shape[1] / most) ** 0.5)))
+
+
+def every(length: int, step: int) -> slice:
+    """Every so many of ``length`` rows or columns: the middles of equal stretches, one at least."""
+    return slice(min(step // 2, length // 2), None, step)
 
 
 def share_of(frames: Sequence[FrameSample], most: int) -> list[FrameSample]:

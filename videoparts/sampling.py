@@ -21,8 +21,9 @@ from .features import Extractor, Features
 from .flow import Flow
 from .frames import Pixels
 from .motion import flows_around
+from .one_thread import one_thread
 from .saliency import object_heads, saliency, smooth_saliency
-from .sample import FrameSample, thinning
+from .sample import FrameSample, every, thinning
 from .seeds import Seed, parse_box, parse_object
 from .sources.around import Neighbourhood
 from .sources.base import Source
@@ -120,7 +121,7 @@ class Sampler:
             )
         if self.on_source is not None:
             self.on_source(source)
-        with self.clock.stage("cluster"):
+        with self.clock.stage("cluster"), one_thread():
             heads = _heads(seen) if seen else []
             return Drawn(source.info.path, [one.sample(heads, clip) for one in seen], plain)
 
@@ -162,12 +163,12 @@ class _Seen:
         assert features.tokens is not None
         _, h, w, _ = features.descriptors.shape
         step = thinning((h, w), most)
-        some = slice(step // 2, None, step)
+        rows, columns = every(h, step), every(w, step)
         # Made contiguous, so that of a frame whose patches are thinned no more is kept than these.
         return cls(
-            features.descriptors[0, some, some].cpu().contiguous(),
-            features.tokens[0, some, some].cpu().contiguous(),
-            features.attention[0, :, some, some].cpu().contiguous(),
+            features.descriptors[0, rows, columns].cpu().contiguous(),
+            features.tokens[0, rows, columns].cpu().contiguous(),
+            features.attention[0, :, rows, columns].cpu().contiguous(),
             flows,
             aspect,
         )
@@ -191,8 +192,9 @@ def _fewer(flows: list[Flow], most: int) -> list[Flow]:
     """Flows with about ``most`` vectors together at most: rows and columns of them."""
     if not flows:
         return flows
-    step = thinning(flows[0].shape[:2], max(1, most // len(flows)))
-    return [np.ascontiguousarray(flow[step // 2 :: step, step // 2 :: step]) for flow in flows]
+    h, w, _ = flows[0].shape
+    step = thinning((h, w), max(1, most // len(flows)))
+    return [np.ascontiguousarray(flow[every(h, step), every(w, step)]) for flow in flows]
 
 
 def _is_plain(pixels: Pixels) -> bool:

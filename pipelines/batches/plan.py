@@ -66,7 +66,8 @@ class Plan:
         width = min(40, max((len(one.clip.name) for one in self.clips), default=0))
         rows = [f"  {one.clip.name:<{width}}  {_about(one)}" for one in self.clips]
         skipped = [f"  skipped {one.path}: {one.reason}" for one in self.skipped]
-        return [f"{len(self.clips)} {'clip' if len(self.clips) == 1 else 'clips'}: {head}", *rows, *skipped]
+        lines = [f"{len(self.clips)} {'clip' if len(self.clips) == 1 else 'clips'}: {head}", *rows, *skipped]
+        return [line.replace("\n", "\\n") for line in lines]
 
     def about(self) -> dict[str, object]:
         """The plan for programs, as JSON has it."""

@@ -174,7 +174,8 @@ class BatchRun:
         failed = [entry for entry in named if entry.status == "failed"]
         if self._json is not None:
             self._json.write({"kind": "end", "done": len(named) - len(failed), "failed": [e.clip for e in failed]})
-        self._terminal.say(*(f"failed: {entry.clip}: {entry.error}" for entry in failed))
+        for entry in failed if self._json is None else ():
+            print(f"failed: {entry.clip}: {entry.error}", file=sys.stderr)  # an error: said even if quiet
         self._terminal.say(f"{len(named) - len(failed)} of {len(plan.clips)} clips are in {self._batch.output}")
         self._terminal.say(f"look at {self._batch.output / 'index.html'}")
         if failed:
