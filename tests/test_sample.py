@@ -82,3 +82,7 @@ def test_a_share_is_whole_frames_before_it_is_crumbs(most: int, frames: int, sha
     assert len(kept) == frames
     assert {one.shape for one in kept} == {shape}
     assert sum(one.saliency.size for one in kept) <= max(most, 6)
+
+
+def test_something_is_left_of_a_very_wide_frame() -> None:
+    assert frame(3, 400, 0).thinned(1).shape == (1, 11)

@@ -37,7 +37,7 @@ for _ in range(3):
 
 @pytest.mark.parametrize(
     ("suffix", "codec"),
-    [(".mp4", "libx264"), (".webm", "libvpx-vp9"), (".mov", "prores_ks"), (".mkv", "ffv1")],
+    [(".mp4", "libx264"), (".webm", "libvpx-vp9"), (".webm", "libvpx"), (".mov", "prores_ks"), (".mkv", "ffv1")],
 )
 def test_the_bytes_do_not_depend_on_the_process_or_its_neighbours(tmp_path, suffix, codec):
     here = str(Path(__file__).parent)

@@ -6,14 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
-import numpy as np
-import numpy.typing as npt
-import torch
-
 from .cache import FeatureCache
 from .clock import StageClock
-from .clustering import Floats
 from .config import FitSettings
 from .errors import FitError
 from .evidence import Cues
@@ -21,14 +15,13 @@ from .features import Extractor
 from .foreground import ClipByClip, Foreground
 from .freed_memory import give_back
 from .hierarchy import part_tree
+from .object_parts import patches_of, require_object, require_parts, thinned_by
+from .one_thread import one_thread
 from .part_descriptors import part_descriptors
 from .parts import PartModel
 from .sample import Sample
 from .sampling import Sampler, shares
 from .sources.base import Source
-
-_LEAST = 16  # patches that an object must have
-_INNER = 3  # power of the mean certainty around a patch
 
 
 def fit_parts(
@@ -77,22 +70,11 @@ def fit_parts(
         raise FitError("nothing to fit: give at least one clip or folder of frames")
     sampler = Sampler(extractor, settings, cache, clock, on_frames, on_source)
     sample, foreground = _found(sources, sampler, ClipByClip(settings, len(sources), cues))
-    with clock.stage("cluster"):
-        inside = foreground.mask
-        least = _LEAST if settings.parts == "auto" else max(_LEAST, settings.parts)
-        if inside.sum() < least:
-            raise FitError(
-                f"the object covers {inside.sum()} patches of {len(sample.frames)} frames, too few for parts; "
-                "lower --parts, or see more with a larger --load-size or more --frames"
-            )
-        looks = part_descriptors(
-            torch.from_numpy(sample.descriptors[inside]), torch.from_numpy(sample.tokens[inside])
-        ).numpy()
-        weight = _weight(sample, foreground.certainty)
-        tree = part_tree(looks, sample.place[inside], sample.frame[inside], weight[inside])
-        tree = replace(tree, extent=tree.extent * _thinned_by(sample, inside))
-    if settings.parts != "auto" and tree.most < settings.parts:
-        raise FitError(f"the object has {tree.most} different parts at most, not {settings.parts}; lower --parts")
+    with clock.stage("cluster"), one_thread():
+        require_object(foreground.mask, sample, settings)
+        tree = part_tree(*patches_of(sample, foreground.certainty, part_descriptors))
+        tree = replace(tree, extent=tree.extent * thinned_by(sample, foreground.mask))
+    require_parts(tree, settings)
     return PartModel.of(foreground.probe, tree, settings.parts, extractor.identity)
 
 
@@ -104,7 +86,7 @@ def _found(sources: Sequence[Source], sampler: Sampler, clips: ClipByClip) -> tu
         # No name here holds the source, so that it is let go before the next is opened.
         some = sampler.draw(sources[clip], count, clip)
         if some.frames and not some.plain:  # a clip of one colour has nothing to teach
-            with sampler.clock.stage("cluster"):
+            with sampler.clock.stage("cluster"), one_thread():
                 clips.add(some.frames)
         first = first or some.path
         nothing = nothing and not some.frames
@@ -116,20 +98,5 @@ def _found(sources: Sequence[Source], sampler: Sampler, clips: ClipByClip) -> tu
         raise FitError(f"{first}: gave no frame to fit; check --start, --end and --every")
     if plain:
         raise FitError(f"{first}: every sampled frame is of one colour, there is no object; check --start and --end")
-    with sampler.clock.stage("cluster"):
+    with sampler.clock.stage("cluster"), one_thread():
         return clips.find()
-
-
-def _thinned_by(sample: Sample, inside: npt.NDArray[np.bool_]) -> float:
-    """How many patches of a clip's own sample each that is ``inside`` (n,) stands for, on average."""
-    steps = np.array([frame.step for frame in sample.frames], dtype=np.float64)
-    return float((steps[sample.frame[inside]] ** 2).mean())
-
-
-def _weight(sample: Sample, certainty: Floats) -> Floats:
-    """How much each patch (n,) counts for the parts: those at the object's edge, half background, least.
-
-    A few more or less of them, as with another seed, would otherwise be a part of their own, or not.
-    """
-    around = [cv2.blur(one, (3, 3), borderType=cv2.BORDER_REPLICATE).ravel() for one in sample.maps(certainty)]
-    return np.asarray(certainty * np.concatenate(around) ** _INNER, dtype=np.float32)

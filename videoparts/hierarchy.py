@@ -14,8 +14,7 @@ themselves.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +24,7 @@ import torch
 from .clustering import Floats
 from .config import MOST_PARTS
 from .errors import FitError, SettingsError
+from .one_thread import one_thread
 from .two_means import halve
 
 _AXES = 128  # principal axes of the object, along which it is split
@@ -200,7 +200,7 @@ def part_tree(
     """
     if not len(descriptors):
         raise FitError("the object covers no patch; see more with a larger --load-size or more --frames")
-    with _one_thread():
+    with one_thread():
         counts = torch.from_numpy(weight) / float(weight.sum(dtype=np.float64))
         centre = counts @ torch.from_numpy(descriptors)
         x = centred(torch.from_numpy(descriptors), centre)
@@ -217,18 +217,6 @@ def part_tree(
         distance=torch.stack(away),
         extent=len(x) / len(np.unique(frame)),
     )
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Products as small as ours take many times as long on threads that wait for one another, and more so on a busy
-    machine; and the sums, and so the tree, do not depend on the number of cores."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _split(x: torch.Tensor, weight: torch.Tensor, most: int) -> tuple[list[torch.Tensor], list[int], torch.Tensor]:

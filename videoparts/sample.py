@@ -9,7 +9,6 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from .clustering import Floats
 from .flow import Flow
@@ -111,9 +110,8 @@ class Sample:
 
 
 def _rows(maps: list[Floats]) -> Floats:
-    """Maps (h, w, D), one below the other as (n, D). By torch, which copies on all cores."""
-    rows = [torch.from_numpy(np.ascontiguousarray(one.reshape(-1, one.shape[-1]))) for one in maps]
-    return np.asarray(torch.cat(rows).numpy(), dtype=np.float32)
+    """Maps (h, w, D), one below the other as (n, D)."""
+    return np.concatenate([one.reshape(-1, one.shape[-1]) for one in maps])
 
 
 def _places(frame: FrameSample) -> Floats:

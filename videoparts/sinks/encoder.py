@@ -20,7 +20,9 @@ from .colour import apply_tags
 from .containers import Container
 
 # Enough for any encoder here; each thread of one that works on several frames holds one more of them in memory.
-THREADS = min(4, os.cpu_count() or 1)
+_ENOUGH = 4
+# Of encoders that are known to write the same bytes with any number of threads.
+THREADS = min(_ENOUGH, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Encoding:
     speed: str | None = None
     pixel_format: str | None = None  # None: what plays everywhere and keeps the size
     options: Mapping[str, str] = field(default_factory=dict)  # of the encoder, over its habits
-    threads: int = 0  # 0: FFmpeg's choice
+    threads: int = _ENOUGH  # the same on every machine: with another number x264 and x265 write other bytes
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,12 @@ _HABITS = {
     # different files of the same frames on a busy machine. Without the tree 480p is 6 % larger, as good and as fast.
     "libx264": _Habits(18, 51, ("preset", "veryfast"), (("x264-params", "sync-lookahead=0:no-mbtree=1"),)),
     "libx265": _Habits(20, 51, ("preset", "veryfast")),
+    # With row-mt the bytes would tell one thread from several; tiles are enough for them.
     "libvpx-vp9": _Habits(
-        30, 63, ("deadline", "realtime"), (("cpu-used", "8"), ("row-mt", "1"), ("tile-columns", "2"), ("b", "0"))
+        30, 63, ("deadline", "realtime"), (("cpu-used", "8"), ("row-mt", "0"), ("tile-columns", "2"), ("b", "0"))
     ),
-    "libvpx": _Habits(10, 63, ("deadline", "realtime"), (("cpu-used", "4"), ("b", "8M"))),
+    # At a cpu-used above 0 VP8's encoder chooses its speed by the clock. Two threads take five times the CPU time.
+    "libvpx": _Habits(10, 63, ("deadline", "realtime"), (("cpu-used", "-4"), ("b", "8M"), ("threads", "1"))),
     "libsvtav1": _Habits(30, 63, ("preset", "9")),
     "libaom-av1": _Habits(30, 63, ("cpu-used", "8"), (("row-mt", "1"), ("usage", "realtime"))),
 }

@@ -1,0 +1,59 @@
+"""Linear algebra on one thread, whatever the machine has."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+import torch
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from videoparts.one_thread import one_thread
+
+
+@pytest.fixture(autouse=True)
+def several() -> Iterator[None]:
+    """Two threads each, on a machine with one core too."""
+    torch.set_num_threads(2)
+    with threadpool_limits(2, user_api="blas"):
+        yield
+    torch.set_num_threads(1)
+
+
+def threads_of_numpy() -> set[int]:
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def test_torch_and_numpy_have_one_thread_inside_and_all_of_theirs_after() -> None:
+    with one_thread():
+        assert torch.get_num_threads() == 1
+        with one_thread():
+            pass
+        assert torch.get_num_threads() == 1
+        assert threads_of_numpy() == {1}
+    assert torch.get_num_threads() == 2
+    assert threads_of_numpy() == {2}
+
+
+def test_an_error_ends_it() -> None:
+    with pytest.raises(ZeroDivisionError), one_thread():
+        _ = 1 / 0
+    assert torch.get_num_threads() == 2
+    assert threads_of_numpy() == {2}
+
+
+def test_another_thread_waits_until_this_one_has_left() -> None:
+    entered = threading.Event()
+
+    def enter() -> None:
+        with one_thread():
+            entered.set()
+
+    other = threading.Thread(target=enter)
+    with one_thread():
+        other.start()
+        assert not entered.wait(0.2)
+        assert threads_of_numpy() == {1}
+    assert entered.wait(60)
+    other.join()
