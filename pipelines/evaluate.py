@@ -56,7 +56,7 @@ class Evaluate:
         from videoparts.label_folders import match_clips
         from videoparts.transaction import finish_commit
 
-        _check_json(self.json)
+        check_json(self.json)
         for folder in (self.prediction, *self.prediction.glob("*")):
             finish_commit(folder)
         terminal = Terminal(self.quiet)
@@ -170,7 +170,7 @@ def _named(scores: Scores) -> dict[str, float | None]:
     }
 
 
-def _check_json(path: Path | None) -> None:
+def check_json(path: Path | None) -> None:
     """Say before the work, and not after, why the file cannot be written."""
     if path is None or path == _STDOUT:
         return

@@ -39,7 +39,7 @@ def all_entries(
     done = store.frames
     last: deque[int] = deque([-1], maxlen=_reach(refine))
     if done:
-        chain.terminal.note(f"{done} frames are labelled already, by an earlier run")
+        chain.terminal.kept(done)
         with closing(kept_entries(store, source, chances=False)) as kept:
             for masks, joints in kept:
                 last.append(int(masks.frames.index[-1]))

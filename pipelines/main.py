@@ -25,15 +25,21 @@ from videoparts.errors import VideoPartsError
 from videoparts.presets import DEFAULT, PRESETS, Preset, PresetName
 
 from .batch import Batch
+from .correspond import Correspond
+from .cosegment import Cosegment
 from .demo import Demo
 from .edit import Edit
 from .effect import EffectCommand
 from .evaluate import Evaluate
+from .evaluate_points import EvaluatePoints
+from .extract import Extract
 from .fit import Fit
 from .info import Info
 from .masks import Masks
 from .options import MaskOptions, PresetOptions
 from .overlay import Overlay
+from .pca import Pca
+from .similarity import Similarity
 from .status import Status
 from .view import View
 
@@ -50,13 +56,27 @@ Command = Union[  # noqa: UP007 - tyro reads it at run time
     Annotated[EffectCommand, tyro.conf.subcommand("effect")],
     Annotated[View, tyro.conf.subcommand("view")],
     Annotated[Fit, tyro.conf.subcommand("fit")],
+    Annotated[Pca, tyro.conf.subcommand("pca")],
+    Annotated[Cosegment, tyro.conf.subcommand("cosegment")],
+    Annotated[Extract, tyro.conf.subcommand("extract")],
+    Annotated[Correspond, tyro.conf.subcommand("correspond")],
+    Annotated[Similarity, tyro.conf.subcommand("similarity")],
     Annotated[Evaluate, tyro.conf.subcommand("evaluate")],
+    Annotated[EvaluatePoints, tyro.conf.subcommand("evaluate-points")],
     Annotated[Info, tyro.conf.subcommand("info")],
 ]
 
 # Commands whose defaults hang on --preset.
-OfParts = Union[Overlay, Masks, Batch, Fit]  # noqa: UP007 - as above
-_OF_PARTS: Mapping[str, type[OfParts]] = {"overlay": Overlay, "masks": Masks, "batch": Batch, "fit": Fit}
+OfParts = Union[Overlay, Masks, Batch, Fit, Pca, Cosegment, Extract]  # noqa: UP007 - as above
+_OF_PARTS: Mapping[str, type[OfParts]] = {
+    "overlay": Overlay,
+    "masks": Masks,
+    "batch": Batch,
+    "fit": Fit,
+    "pca": Pca,
+    "cosegment": Cosegment,
+    "extract": Extract,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -95,6 +115,8 @@ def parse(arguments: Sequence[str]) -> Command:
         read: Command = _read(Command, arguments, "videoparts")
         return read
     preset = PRESETS[_preset_of(arguments[1:])]
+    if kind is Cosegment:
+        preset = Cosegment.adapted(preset)
     command = _read_with(preset, kind, arguments)
     if isinstance(command, MaskOptions) and command.model_file is not None:
         return _read_with(_made_by(command.model_file, preset), kind, arguments)

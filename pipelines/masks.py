@@ -56,29 +56,38 @@ class Masks(MaskOutputs):
         from videoparts.transaction import transaction
 
         from .chain import given_model
-        from .result import manifest_of, refuse_edited
 
         given = given_model(self)
         ensure_not_input(self.output, [self.input])
         with transaction(self.output) as new:
-            refuse_edited(self.output)
-            before = manifest_of(self.output)
-            self._check_outputs(source, given, before)
+            before = self.check(source, given)
             settings = self.settings(given)
             return self._write(chain, source, Run(self.output, run_key(settings)), given, settings, before, new)
 
-    def _check_outputs(self, source: Source, given: PartModel | None, before: Manifest | None) -> None:
-        """See `check_outputs`. Which parts there are is known later, and then all is looked at again."""
+    def check(self, source: Source, given: PartModel | None) -> Manifest | None:
+        """Find what cannot be written before hours of work. Which parts there are is known later, and then all is
+        looked at again.
+
+        Returns:
+            The manifest of what is in the output folder; None: there is none.
+
+        Raises:
+            OutputError, SettingsError: see `check_outputs`; what is there was edited, or is unknown.
+        """
         from videoparts.masks import Part
         from videoparts.palette import part_colour
         from videoparts.sinks.formats import formats_of
 
         from .outputs import check_outputs
+        from .result import manifest_of, refuse_edited
 
+        refuse_edited(self.output)
+        before = manifest_of(self.output)
         names = given.names if given is not None else [f"part{k}" for k in range(1, 5)]
         parts = [Part(k, name, part_colour(k)) for k, name in enumerate(names, start=1)]
         formats = formats_of(self.formats)
         check_outputs(self.output, source.info, parts, formats, page=self.page, levels=self._levels, before=before)
+        return before
 
     @property
     def _levels(self) -> list[int]:

@@ -73,12 +73,18 @@ class PresetOptions:
 
 
 @dataclass(frozen=True)
-class PartOptions(PresetOptions):
-    """How parts are found: what every command that needs a part model takes."""
+class ExtractorOptions(PresetOptions):
+    """What is read and what describes it: what every command that needs descriptors takes."""
 
     source: SourceSettings = field(default_factory=SourceSettings)
     extractor: ExtractorSettings = field(default_factory=ExtractorSettings)
     compute: ComputeSettings = field(default_factory=ComputeSettings)
+
+
+@dataclass(frozen=True)
+class PartOptions(ExtractorOptions):
+    """How parts are found: what every command that needs a part model takes."""
+
     fit: FitSettings = field(default_factory=FitSettings)
 
 

@@ -38,6 +38,10 @@ class Terminal:
                 self._said.add(line)
                 tqdm.write(f"note: {line}", file=sys.stderr)
 
+    def kept(self, frames: int) -> None:
+        """Say how many frames are labelled already."""
+        self.note(f"{frames} frames are labelled already, by an earlier run")
+
     def say(self, *lines: str) -> None:
         """Say lines."""
         if not self._quiet:

@@ -53,19 +53,39 @@ def _small(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.asarray(frame.reformat(width=SIZE[1], height=SIZE[0]).to_ndarray(), dtype=np.uint8)
 
 
-def run(command: Sequence[str], kill_after: float | None = None, group: bool = True) -> tuple[int, float]:
-    """Run a command, or kill it after so many seconds; its status and how long it took."""
+def run(command: Sequence[str]) -> tuple[int, float]:
+    """Run a command to its end; its status and how long it took."""
     start = time.monotonic()
+    return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode, time.monotonic() - start
+
+
+def run_and_kill(command: Sequence[str], output: Path, wait: float, *, at_once: bool, group: bool) -> int:
+    """Run a command and kill it; its status.
+
+    Args:
+        command: what to run.
+        output: where it writes.
+        wait: seconds until it is killed, from when it has written something; less if it is done before.
+        at_once: count them from its start.
+        group: kill all of its processes together, and not the first alone.
+    """
+    before = _written(output)
     with subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL) as process:
+        while not at_once and process.poll() is None and _written(output) == before:
+            time.sleep(0.02)
         try:
-            status = process.wait(kill_after)
+            return process.wait(wait)
         except subprocess.TimeoutExpired:
             if group:
                 os.killpg(process.pid, signal.SIGKILL)
             else:
                 process.kill()
-            status = process.wait()
-    return status, time.monotonic() - start
+            return process.wait()
+
+
+def _written(folder: Path) -> int:
+    """Changes with what a batch has done."""
+    return sum(1 for path in folder.rglob("*") if path.suffix in (".npz", ".safetensors", ".jpg", ".png"))
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -91,23 +111,27 @@ def main() -> int:
         options = ["--load-size", "112", "--frames", "4", "--jobs", str(given.jobs), "--offline", "-q", *given.options]
         command = [sys.executable, "-m", "videoparts.pipelines.main", "batch", str(folder / "in"), *options, "-o"]
         status, quiet = run([*command, str(folder / "quiet")])
-        print(f"in peace: status {status}, {quiet:.0f} s, {len(files(folder / 'quiet'))} files")
-        kills, killed = 0, [*command, str(folder / "killed")]
+        print(f"in peace: status {status}, {quiet:.0f} s, {len(files(folder / 'quiet'))} files", flush=True)
+        kills, output = 0, folder / "killed"
         while kills < given.kills:
-            # Long enough to get somewhere, short enough not to be done before the last kill.
-            wait = chance.uniform(1, 2 * quiet / given.kills + 6)
-            status, lasted = run(killed, wait, group := chance.random() < 0.5)
-            done = len(list((folder / "killed").rglob("manifest.json")))
-            kills += status < 0
-            print(
-                f"kill {kills}: after {lasted:.1f} s, {'all processes' if group else 'one process'}, {done} clips there"
+            wait, at_once, group = (
+                chance.uniform(0, 2 * quiet / given.kills),
+                chance.random() < 0.2,
+                chance.random() < 0.5,
             )
+            status = run_and_kill([*command, str(output)], output, wait, at_once=at_once, group=group)
+            done = (output / "journal.jsonl").read_text().count('"done"') if (output / "journal.jsonl").exists() else 0
+            which = "all processes" if group else "one process"
+            since = "its start" if at_once else "it went on"
+            kills += status < 0
+            print(f"kill {kills}: {wait:.1f} s after {since}, {which}; {done} clips done", flush=True)
             if status >= 0:
                 print("done before the last kill; begun anew in a new folder")
-                killed[-1] = f"{killed[-1]}+"
+                output = output.with_name(output.name + "+")
+        killed = [*command, str(output)]
         status, lasted = run(killed)
         print(f"left alone at last: status {status}, {lasted:.0f} s")
-        one, other = files(folder / "quiet"), files(Path(killed[-1]))
+        one, other = files(folder / "quiet"), files(output)
     differing = sorted(path for path in one.keys() | other.keys() if one.get(path) != other.get(path))
     print(f"{len(differing)} files differ", *differing, sep="\n  ")
     return bool(differing)

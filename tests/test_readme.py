@@ -45,9 +45,25 @@ def test_its_commands_are_understood(
     assert hasattr(command, "run")
 
 
+PICTURES = ("cosegment", "correspond", "evaluate-points", "similarity", "pca", "extract")
+
+
 def test_its_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
     known = ""
-    for command in ("overlay", "masks", "batch", "status", "edit", "effect", "view", "fit", "demo", "evaluate", "info"):
+    for command in (
+        "overlay",
+        "masks",
+        "batch",
+        "status",
+        "edit",
+        "effect",
+        "view",
+        "fit",
+        "demo",
+        "evaluate",
+        "info",
+        *PICTURES,
+    ):
         with pytest.raises(SystemExit):
             parse([command, "--help"])
         known += capsys.readouterr().out

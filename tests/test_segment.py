@@ -11,7 +11,7 @@ import pytest
 import torch
 from colours import GREY, STRIPES, ColourExtractor, MemorySource, frame, truth
 
-from videoparts import fit, foreground, sampling, segmentation
+from videoparts import foreground, sampling, segmentation
 from videoparts.cache import FeatureCache
 from videoparts.clock import StageClock
 from videoparts.config import FitSettings, Foreground, RefineSettings
@@ -23,10 +23,11 @@ from videoparts.flow import Flow
 from videoparts.foreground import find_foreground
 from videoparts.frames import FrameBatch, Pixels
 from videoparts.hierarchy import tree_tensors
+from videoparts.object_parts import weight_of
 from videoparts.parts import PartModel
 from videoparts.probe import CentroidProbe, probe_tensors
 from videoparts.refine import label_pixels, working_scores
-from videoparts.sample import FrameSample, Sample
+from videoparts.sample import Sample
 from videoparts.segmentation import segment
 from videoparts.sources.around import Neighbourhood
 from videoparts.window import Scored, windowed
@@ -169,10 +170,9 @@ def test_the_papers_vote_labels_a_clip_too() -> None:
 
 
 def test_patches_at_the_edge_count_least_for_the_parts() -> None:
-    sample = Sample([FrameSample(np.ones((6, 8, 2)), np.ones((6, 8, 2)), np.ones((6, 8)), np.ones((6, 8)), 0.75)])
     certainty = np.zeros((6, 8), np.float32)
     certainty[1:5, 2:7] = 0.9
-    weight = fit._weight(sample, certainty.ravel()).reshape(6, 8)
+    weight = weight_of([certainty]).reshape(6, 8)
     assert (weight[certainty == 0] == 0).all()
     assert weight[2:4, 3:6] == pytest.approx(0.9**4)
     assert weight[1, 3] == pytest.approx(0.9**4 * (2 / 3) ** 3)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .config import OverlaySettings as OverlaySettings
     from .config import RefineSettings as RefineSettings
     from .config import SourceSettings as SourceSettings
+    from .cosegment import fit_pictures as fit_pictures
     from .errors import VideoPartsError as VideoPartsError
     from .evaluation import ClipScores as ClipScores
     from .evaluation import evaluate_folders as evaluate_folders
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from .masks import Part as Part
     from .masks import PartMasks as PartMasks
     from .parts import PartModel as PartModel
+    from .saved_features import load_features as load_features
     from .segmentation import segment as segment
     from .sinks.label_images import LabelImages as LabelImages
     from .sinks.overlay_video import OverlayVideo as OverlayVideo
@@ -56,6 +58,7 @@ _HOMES = {
     "OverlaySettings": "config",
     "RefineSettings": "config",
     "SourceSettings": "config",
+    "fit_pictures": "cosegment",
     "VideoPartsError": "errors",
     "ClipScores": "evaluation",
     "evaluate_folders": "evaluation",
@@ -66,6 +69,7 @@ _HOMES = {
     "Part": "masks",
     "PartMasks": "masks",
     "PartModel": "parts",
+    "load_features": "saved_features",
     "segment": "segmentation",
     "LabelImages": "sinks.label_images",
     "OverlayVideo": "sinks.overlay_video",

@@ -107,6 +107,15 @@ class MaskStore:
         self.frames += len(some)
         self._waiting = []
 
+    def indices(self) -> Iterator[tuple[int, list[int]]]:
+        """Of each piece: how many frames lie before it, and the positions of its frames in the whole source.
+
+        Raises:
+            OutputError: a piece cannot be read.
+        """
+        for start, path in self._pieces():
+            yield start, _read(path, ("index",))["index"].tolist()
+
     def clear(self) -> None:
         """Remove all pieces, to begin anew."""
         for _, path in self._pieces():

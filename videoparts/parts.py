@@ -20,6 +20,7 @@ from .identity import ExtractorIdentity
 from .palette import part_colour
 from .part_descriptors import part_descriptors
 from .probe import Probe, probe_from, probe_tensors
+from .set_descriptors import SetSpace, space_from, space_tensors
 
 Colour = tuple[int, int, int]
 
@@ -42,6 +43,7 @@ class PartModel:
     colours: tuple[Colour, ...]  # (P,) red, green, blue
     identity: ExtractorIdentity
     hidden: frozenset[int] = frozenset()  # numbers of parts
+    space: SetSpace | None = None  # what parts are told by, of a set of things; None: of one, by `part_descriptors`
 
     def __post_init__(self) -> None:
         p = self.parts
@@ -53,7 +55,14 @@ class PartModel:
             raise ValueError(f"some of the parts 1 to {p} can be hidden, not {sorted(self.hidden)}")
 
     @classmethod
-    def of(cls, probe: Probe, tree: PartTree, parts: int | Literal["auto"], identity: ExtractorIdentity) -> PartModel:
+    def of(
+        cls,
+        probe: Probe,
+        tree: PartTree,
+        parts: int | Literal["auto"],
+        identity: ExtractorIdentity,
+        space: SetSpace | None = None,
+    ) -> PartModel:
         """A model with the usual names and colours.
 
         Args:
@@ -61,6 +70,7 @@ class PartModel:
             tree: tells its parts from each other.
             parts: how many; auto: `PartTree.sensible`.
             identity: of the extractor.
+            space: in which the tree tells them, of a set.
 
         Raises:
             SettingsError: the tree has not so many parts.
@@ -69,7 +79,7 @@ class PartModel:
             parts = tree.sensible()
         numbers = range(1, len(tree.cut(parts)) + 1)
         names, colours = tuple(f"part{k}" for k in numbers), tuple(part_colour(k) for k in numbers)
-        return cls(probe, tree, parts, names, colours, identity)
+        return cls(probe, tree, parts, names, colours, identity, space=space)
 
     def __len__(self) -> int:
         return self.parts
@@ -89,7 +99,7 @@ class PartModel:
         Raises:
             SettingsError: the model is not so fine.
         """
-        return PartModel.of(self.probe, self.tree, parts, self.identity)
+        return PartModel.of(self.probe, self.tree, parts, self.identity, self.space)
 
     def finer(self, parts: int) -> PartModel:
         """`at` as many parts or more, where what lies in a hidden part is hidden too.
@@ -143,7 +153,8 @@ class PartModel:
         if features.tokens is None:
             raise ValueError("parts are told by tokens too, and the features were extracted without them")
         whole = self.probe.odds(features).sigmoid()
-        looks = part_descriptors(features.descriptors, features.tokens)
+        look = part_descriptors if self.space is None else self.space.looks
+        looks = look(features.descriptors, features.tokens)
         parts = whole[..., None] * self.tree.chances(looks, self.parts)
         if self.hidden:
             parts[..., [k - 1 for k in sorted(self.hidden)]] = 0
@@ -166,6 +177,8 @@ class PartModel:
             "extractor": asdict(self.identity),
         }
         tensors = probe_tensors(self.probe) | tree_tensors(self.tree)
+        if self.space is not None:
+            tensors |= space_tensors(self.space)
         tensors = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
         # One key: safetensors writes several in an order that changes from run to run.
         content = safetensors.torch.save(tensors, {_FORMAT: json.dumps(about)})
@@ -194,6 +207,7 @@ class PartModel:
                 colours=tuple((int(r), int(g), int(b)) for r, g, b in about["colours"]),
                 identity=ExtractorIdentity(**about["extractor"]),
                 hidden=frozenset(int(k) for k in about["hidden"]),
+                space=space_from(tensors),
             )
         except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise SettingsError(f"{path}: not a readable part model; make one with: videoparts fit") from error

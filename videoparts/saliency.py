@@ -6,6 +6,7 @@ import torch
 
 _ALIKE = 0.1  # patches whose cosine is less by so much share less of their saliency, by a factor of e
 _MOST = 10.0  # attention above so many times the frame's mean counts no more: single patches attract far more
+_CELLS = 1 << 24  # likenesses of two patches that are held at a time, 4 bytes each
 _AGREE = 0.5  # heads whose share in the common component is below this part of the largest are left out
 
 
@@ -60,6 +61,7 @@ def smooth_saliency(attention: torch.Tensor, tokens: torch.Tensor, heads: list[i
     salient = _relative(attention[:, heads].mean(1, keepdim=True))[:, 0]
     smooth = torch.empty_like(salient)
     for i, flat in enumerate(tokens.flatten(1, 2)):
-        weights = ((flat @ flat.T - 1) / _ALIKE).softmax(-1)
-        smooth[i] = (weights @ salient[i].flatten()).view_as(salient[i])
+        rows = max(1, _CELLS // len(flat))
+        some = [((few @ flat.T - 1) / _ALIKE).softmax(-1) @ salient[i].flatten() for few in flat.split(rows)]
+        smooth[i] = torch.cat(some).view_as(salient[i])
     return smooth

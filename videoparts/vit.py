@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import io
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .attention import ChunkedAttention
-from .config import ComputeSettings, ExtractorSettings
+from .config import ComputeSettings, ExtractorSettings, Facet
 from .descriptors import log_bin, unit_length
 from .devices import resolve_device, resolve_precision
 from .errors import SettingsError, WeightsError
@@ -67,9 +69,7 @@ class ViTExtractor:
         Grid.fit((1, 1), settings.load_size, self.patch_size, self._stride)  # raises what can be wrong with them
         depth = len(model.blocks)
         layer = depth * 5 // 6 - 1 if settings.layer is None else settings.layer
-        layer = max(0, layer) if settings.layer is None else layer + depth if layer < 0 else layer
-        if not 0 <= layer < depth:
-            raise SettingsError(f"--layer {settings.layer}: {settings.model} has blocks 0 to {depth - 1}")
+        layer = max(0, layer) if settings.layer is None else _block(layer, depth, settings.model)
         self.identity = ExtractorIdentity(
             model=name,
             layer=layer,
@@ -81,6 +81,22 @@ class ViTExtractor:
         )
         self._resampling = resampling_of(name)
         self._prepare(model)
+
+    @property
+    def depth(self) -> int:
+        """Blocks of the model."""
+        return len(self._blocks)
+
+    def at(self, layer: int, facet: Facet) -> ViTExtractor:
+        """The same model, read at another block (from 0; negative: from the last) and facet. Nothing is loaded again.
+
+        Raises:
+            SettingsError: there is no such block.
+        """
+        other = copy.copy(self)
+        number = _block(layer, self.depth, self.identity.model)
+        other.identity = replace(self.identity, layer=number, facet=facet)
+        return other
 
     def grid(self, size: tuple[int, int]) -> Grid:
         """Where the patches lie for frames of ``size`` (height, width)."""
@@ -214,6 +230,14 @@ class ViTExtractor:
             looks[:, :, start:].reshape(n, -1, h, w) if attention else looks,
             torch.cat(joined, dim=-1) if tokens else x[:, :0],
         )
+
+
+def _block(layer: int, depth: int, model: str) -> int:
+    """The number of a block, from 0; ``layer`` may count from the last, -1."""
+    number = layer + depth if layer < 0 else layer
+    if not 0 <= number < depth:
+        raise SettingsError(f"--layer {layer}: {model} has blocks 0 to {depth - 1}")
+    return number
 
 
 def _build(name: str) -> Any:

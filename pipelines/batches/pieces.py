@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from videoparts.atomic import atomic_file
@@ -16,7 +16,9 @@ from ..chain import Chain
 from ..labelling import labelled
 from ..masks import Masks
 
-_LENGTH = 256  # frames: six more are labelled for what a piece's ends hang on, a fortieth
+# Frames of a piece. Six more are labelled for what its ends hang on (of a window of 5), a fortieth of the work. A film
+# keeps a worker for each piece busy: one of 17 minutes, at 25 frames a second, a hundred.
+_LENGTH = 256
 
 
 @dataclass(frozen=True)
@@ -26,25 +28,52 @@ class Piece:
     first: int
     stop: int | None  # None: to the end
 
+    def __str__(self) -> str:
+        return "the clip" if self.stop is None else f"frames {self.first} to {self.stop - 1}"
 
-def pieces_of(frames: int | None, size: tuple[int, int], done: int, length: int | None = None) -> list[Piece]:
-    """A clip cut into pieces.
+
+@dataclass(frozen=True)
+class LabelledPiece:
+    """What a worker has made of a piece."""
+
+    files: Mapping[str, bytes] = field(repr=False)  # those of a mask store, by name
+    frames: int
+
+    def is_short(self, piece: Piece) -> bool:
+        """Whether frames are missing that the piece should have."""
+        return piece.stop is not None and self.frames < piece.stop - piece.first
+
+
+def pieces_of(source: Source, store: MaskStore, length: int | None = None) -> list[Piece]:
+    """What is left to be labelled of a clip, cut into pieces.
 
     Args:
-        frames: of the clip; None: not known, then it stays whole.
-        size: (height, width) of a frame.
-        done: frames that are labelled already.
-        length: of a piece, None: the usual; it is rounded to what the store keeps together.
+        source: the clip. Where its length is not known, it stays whole.
+        store: what is labelled already; a file of it that is as it should be stays.
+        length: frames of a piece, None: the usual; it is rounded to what the store keeps together.
+
+    Raises:
+        OutputError: the store cannot be read.
     """
-    if frames is None:
-        return [Piece(done, None)]
-    unit = piece_length(size)
+    info = source.info
+    if info.frames is None:
+        return [Piece(0, None)]
+    unit = piece_length((info.height, info.width))
     length = max(1, (length or _LENGTH) // unit) * unit
-    return [Piece(first, min(frames, first + length)) for first in range(done, frames, length)]
+    there = {first for first, index in store.indices() if index == [*source.selected[first : first + unit]]}
+    pieces: list[Piece] = []
+    for first in range(0, info.frames, unit):
+        if first in there:
+            continue
+        piece = Piece(first, min(info.frames, first + unit))
+        if pieces and pieces[-1].stop == first and first - pieces[-1].first < length:
+            piece = Piece(pieces.pop().first, piece.stop)
+        pieces.append(piece)
+    return pieces
 
 
-def label_piece(chain: Chain, source: Source, command: Masks, model: PartModel, piece: Piece) -> dict[str, bytes]:
-    """The files that a store keeps of a piece.
+def label_piece(chain: Chain, source: Source, command: Masks, model: PartModel, piece: Piece) -> LabelledPiece:
+    """Label a piece of a clip.
 
     Args:
         chain: whose extractor labels.
@@ -52,19 +81,44 @@ def label_piece(chain: Chain, source: Source, command: Masks, model: PartModel, 
         command: says how.
         model: at the level that is labelled.
         piece: which frames.
+
+    Raises:
+        SourceError: the clip cannot be decoded.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="videoparts-") as folder:
         store = MaskStore(Path(folder), first=piece.first)
         for masks, joints in labelled(
             chain, source, model, command.refine, piece.first, piece.stop, chances=command.keep_features
         ):
             store.write(masks, joints)
         store.close()
-        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+        files = {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
+    return LabelledPiece(files, store.frames - piece.first)
 
 
-def keep_pieces(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Put the files of a piece into a store's folder, each whole or not at all."""
-    for name, content in files.items():
+def keep_piece(folder: Path, labelled: LabelledPiece) -> None:
+    """Put the files of a piece into a store's folder, each whole or not at all.
+
+    Raises:
+        OutputError: one cannot be written.
+    """
+    for name, content in labelled.files.items():
         with atomic_file(folder / name) as temporary:
             temporary.write_bytes(content)
+
+
+def fit_together(store: MaskStore, source: Source) -> bool:
+    """Whether what a store holds, a clip being labelled in pieces, is what one machine would have made.
+
+    A clip that breaks off is no harm. Of frames missing between others, one machine keeps no place free, and a window
+    sees beyond them: then pieces do not fit together.
+
+    Raises:
+        OutputError: the store cannot be read.
+    """
+    at = 0
+    for first, index in store.indices():
+        if first != at or index != [*source.selected[at : at + len(index)]]:
+            return False
+        at += len(index)
+    return True

@@ -41,6 +41,7 @@ class Processes:
     def __init__(self, batch: Batch, jobs: int, devices: Sequence[str] = ()) -> None:
         self.jobs = jobs
         each = [devices[k % len(devices)] if devices else None for k in range(jobs)]
+        self._waiting: deque[tuple[Task, int]] = deque()  # each with which attempt it is
         self._lanes = [_Lane(batch, *about) for about in zip(_shares(jobs), each, strict=True)]
 
     def __enter__(self) -> Processes:
@@ -56,29 +57,41 @@ class Processes:
 
     def run(self, tasks: Iterable[Task]) -> Iterator[Event]:
         """Do tasks, as many at a time as there are processes; tell what happens, as it happens."""
-        waiting = deque((task, 1) for task in tasks)
-        while True:
-            for lane in self._lanes:
-                if lane.task is None and waiting:
-                    lane.begin(*waiting.popleft())
-            busy = [lane for lane in self._lanes if lane.task is not None]
-            if not busy:
-                return
-            ready = set(wait([lane.connection for lane in busy]))
-            for lane in busy:
-                if lane.connection not in ready:
-                    continue
-                task, attempt = lane.task, lane.attempt
-                assert task is not None
-                event = lane.receive()
-                if event is not None:
-                    yield event
-                elif attempt < _ATTEMPTS:
-                    yield Event("note", task.name, text=f"its process {lane.death()}; begun again")
-                    waiting.appendleft((task, attempt + 1))
-                else:
-                    why = f"its process {lane.death()}, twice; if memory ran out, take fewer --jobs"
-                    yield Event("failed", task.name, text=why)
+        for task in tasks:
+            self.add(task)
+        while self.busy:
+            yield from self.events()
+
+    def add(self, task: Task) -> None:
+        """Have a task done; `events` tell how it goes."""
+        self._waiting.append((task, 1))
+
+    @property
+    def busy(self) -> bool:
+        """Whether there are tasks that have not ended."""
+        return bool(self._waiting) or any(lane.task is not None for lane in self._lanes)
+
+    def events(self, timeout: float | None = None) -> Iterator[Event]:
+        """What happens next, or nothing after ``timeout`` seconds; None: wait for it."""
+        for lane in self._lanes:
+            if lane.task is None and self._waiting:
+                lane.begin(*self._waiting.popleft())
+        busy = [lane for lane in self._lanes if lane.task is not None]
+        ready = set(wait([lane.connection for lane in busy], timeout))
+        for lane in busy:
+            if lane.connection not in ready:
+                continue
+            task, attempt = lane.task, lane.attempt
+            assert task is not None
+            event = lane.receive()
+            if event is not None:
+                yield event
+            elif attempt < _ATTEMPTS:
+                yield Event("note", task.name, text=f"its process {lane.death()}; begun again")
+                self._waiting.appendleft((task, attempt + 1))
+            else:
+                why = f"its process {lane.death()}, twice; if memory ran out, take fewer --jobs"
+                yield Event("failed", task.name, text=why)
 
 
 class _Lane:
@@ -98,7 +111,7 @@ class _Lane:
         if self._process is None:
             self.connection, theirs = _CONTEXT.Pipe()
             self._process = _CONTEXT.Process(target=_work, args=(theirs, *self._about), name="videoparts-batch")
-            with _without_interrupt():
+            with without_interrupt():
                 self._process.start()
             theirs.close()  # so that its end is seen here
         with contextlib.suppress(OSError):  # it has died: seen at the next `receive`
@@ -152,7 +165,7 @@ def _shares(jobs: int) -> list[list[int]]:
 
 
 @contextlib.contextmanager
-def _without_interrupt() -> Iterator[None]:
+def without_interrupt() -> Iterator[None]:
     """What is started meanwhile does not see the Ctrl-C that a terminal sends to all processes: this one decides."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -1,40 +1,36 @@
 """The engine on a Ray cluster: extractors are actors, long clips are done in pieces, results are written where we are.
 
 Every node must find the inputs and the weights under the paths that this machine knows; the output folder is this
-machine's alone. A worker that dies is replaced by Ray, and what it was at is done again: nothing hangs on who does it.
+machine's alone. A worker that dies is replaced, and what it was at is done again: nothing hangs on who does it.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
-import queue
-import threading
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import sys
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from videoparts.errors import DependencyError, SourceError, VideoPartsError
-from videoparts.lock import only_run_in
-from videoparts.runs import HOME, Run, run_key
-from videoparts.sources import open_source
+from videoparts.errors import DependencyError
+from videoparts.stream import prefetch
 
-from ..chain import Chain, given_model
-from ..masks import Masks
-from ..terminal import Terminal
-from .clip import Clip
-from .events import Event, Tell
-from .pieces import keep_pieces, pieces_of
-from .remote import Answer, Extracting, finish
-from .work import SHARED, Task, masks_of
+from .events import Event
+from .processes import Processes
+from .work import Failure, Task, failure_of
 
 if TYPE_CHECKING:
     from ..batch import Batch
+    from .cluster import Call
+    from .ray_jobs import Job
 
-_CORES = 4  # of an actor, where there are no GPUs
-_RETRIES = 2  # of work whose worker has died
+    _Begun = tuple[Job, list[Event], Failure | None]
+
+_ATTEMPTS = 2  # of what a worker has died at
+_GLANCE = 0.1  # seconds between two looks at what is written here, while the cluster works
 
 
 class RayEngine:
@@ -43,6 +39,8 @@ class RayEngine:
     Args:
         batch: the command.
         piece: frames of a piece; None: the usual.
+        cores: see `Cluster`.
+        decode_apart: see `Cluster`.
 
     Raises:
         DependencyError: Ray is not installed.
@@ -50,124 +48,141 @@ class RayEngine:
 
     jobs = 1
 
-    def __init__(self, batch: Batch, *, piece: int | None = None) -> None:
+    def __init__(
+        self, batch: Batch, *, piece: int | None = None, cores: int | None = None, decode_apart: bool | None = None
+    ) -> None:
         if importlib.util.find_spec("ray") is None:
             raise DependencyError("--engine ray needs ray; install it: pip install 'videoparts[ray]'")
+        from .cluster import Cluster
+
         self._batch = batch
         self._piece = piece
-        self._idle: queue.Queue[Any] = queue.Queue()
-        self._stop = threading.Event()
+        self._cluster = Cluster(batch, cores=cores, decode_apart=decode_apart)
+        # What a clip's folder holds is written by this machine's processes, its masks being there.
+        self._writing = Processes(batch, max(1, (os.cpu_count() or 1) // 2))
+        self._jobs: list[Job] = []  # at work, in order
+        self._more = False  # whether others may follow
+        self._stack = ExitStack()
 
     def __enter__(self) -> RayEngine:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        import ray
-
-        options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-        try:
-            if self._batch.address is None:
-                ray.init(include_dashboard=False, _node_ip_address="127.0.0.1", **options)
-            else:
-                ray.init(address=self._batch.address, **options)
-        except (ConnectionError, ValueError, RuntimeError, OSError) as error:
-            first = str(error).splitlines()[0]
-            raise SourceError(f"--address {self._batch.address}: no Ray cluster there ({first})") from error
-        self._ray = ray
-        there = ray.cluster_resources()
-        gpus, cores = int(there.get("GPU", 0)), max(1, int(there.get("CPU", 1)))
-        self.jobs = self._batch.jobs or gpus or max(1, cores // _CORES)
-        each = {"num_gpus": 1, "num_cpus": 1} if gpus else {"num_cpus": max(1, cores // self.jobs)}
-        actor = ray.remote(max_restarts=-1, max_task_retries=_RETRIES, **each)(Extracting)
-        for _ in range(self.jobs):
-            # Where there are GPUs, frames are decoded by whatever cores are free in the cluster.
-            self._idle.put(actor.remote(self._batch, int(each["num_cpus"]), decode_apart=bool(gpus)))
-        here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-            ray.get_runtime_context().get_node_id(), soft=False
-        )
-        self._finish = ray.remote(num_cpus=0, max_retries=_RETRIES, scheduling_strategy=here)(finish)
-        self._calls = ThreadPoolExecutor(self.jobs, "videoparts-ray")
-        self._finishing = threading.Semaphore(max(1, (os.cpu_count() or 1) // 2))
+        with ExitStack() as stack:
+            stack.enter_context(self._cluster)
+            stack.enter_context(self._writing)
+            self.jobs = self._cluster.jobs
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
-        self._calls.shutdown(wait=False, cancel_futures=True)
-        self._ray.shutdown()
+        self._stack.__exit__(kind, error, trace)
 
     def run(self, tasks: Iterable[Task]) -> Iterator[Event]:
         """Do tasks; see `Engine.run`."""
-        told: queue.Queue[Event] = queue.Queue()
-        left = 0
-        with ThreadPoolExecutor(self.jobs + 1, "videoparts-clip") as clips:
-            for task in tasks:
-                clips.submit(self._do, task, told.put)
-                left += 1
+        self._more = True
+        with closing(prefetch(map(self._begun, tasks), depth=1)) as begun:
             try:
-                while left:
-                    event = told.get()
-                    left -= event.kind in ("done", "failed")
-                    yield event
+                while True:
+                    yield from self._give_work(begun)
+                    labelling = self._more or bool(self._jobs)
+                    if not labelling and not self._writing.busy:
+                        return
+                    if labelling:
+                        yield from self._ended()
+                    if self._writing.busy:
+                        for event in self._writing.events(0 if labelling else None):
+                            if event.kind != "begun":  # it has, long ago
+                                yield event
             finally:
-                clips.shutdown(wait=False, cancel_futures=True)
+                for job in self._jobs:
+                    job.close()
+                self._jobs = []
 
-    def _do(self, task: Task, tell: Tell) -> None:
-        tell(Event("begun", task.name))
+    def _begun(self, task: Task) -> _Begun:
+        """A job that has begun. Runs ahead, in a thread of its own: a long file takes a while to be looked at."""
+        from .ray_jobs import Labelling, Single
+
+        label = task.kind == "label"
+        job = Labelling(self._batch, task, self._piece) if label else Single(self._batch, task)
         try:
-            if task.kind == "measure":
-                tell(Event("measured", task.name, seconds=self._call("measure", task.clips[0])))
-                tell(Event("done", task.name))
-            elif task.kind == "fit":
-                self._call("fit", task.clips).save(self._batch.output / SHARED)
-                tell(Event("done", task.name))
+            return job, job.begin(), None
+        except Exception as error:
+            return job, [], failure_of(error)
+
+    def _give_work(self, begun: Generator[_Begun, None, None]) -> Iterator[Event]:
+        """Let no actor be idle, as long as there is something to do."""
+        while self._cluster.has_room:
+            job = next((job for job in self._jobs if job.calls), None)
+            if job is not None:
+                self._begin(job)
+                continue
+            following = next(begun, None)
+            if following is None:
+                self._more = False
+                return
+            job, told, failure = following
+            yield Event("begun", job.task.name)
+            yield from told
+            self._jobs.append(job)
+            if failure is not None:
+                yield self._failed(job, failure)
             else:
-                self._label(task.clips[0], tell)
-        except VideoPartsError as error:
-            tell(Event("failed", task.name, text=" ".join(str(error).split())))
-        except Exception as error:  # of Ray, such as a worker that dies again and again
-            first = (str(error).splitlines() or [""])[0]
-            tell(Event("failed", task.name, text=f"{type(error).__name__}: {first}"))
+                self._see_whether_over(job)
 
-    def _label(self, clip: Clip, tell: Tell) -> None:
-        command = masks_of(self._batch, clip)
-        with only_run_in(command.output / HOME):
-            self._label_pieces(clip, command, tell)
-        with self._finishing:
-            events: list[Event] = self._ray.get(self._finish.remote(self._batch, clip))
-        for event in events:
-            if event.kind in ("note", "done", "failed"):
-                tell(event)
+    def _begin(self, job: Job) -> None:
+        call = job.calls.popleft()
+        job.out.add(call)
+        self._cluster.begin(call)
 
-    def _label_pieces(self, clip: Clip, command: Masks, tell: Tell) -> None:
-        given = given_model(command)
-        run = Run(command.output, run_key(command.settings(given)))
-        if given is None and run.model() is None:
-            tell(Event("stage", clip.name, "fit"))
-            self._call("fit", (clip,)).save(run.model_path)
-        source = open_source(clip.path, replace(command.source, decoder="pyav"))
-        _, finest = command.models(Chain(command, Terminal(quiet=True)), source, given, run)
-        info = source.info
-        pieces = pieces_of(info.frames, (info.height, info.width), run.masks().frames, self._piece)
-        tell(Event("stage", clip.name, "label", info.frames))
-        calls = {self._calls.submit(self._call, "piece", command, finest, piece): piece for piece in pieces}
-        for call in as_completed(calls):
-            keep_pieces(run.folder, call.result())
-            piece = calls[call]
-            if piece.stop is not None:
-                tell(Event("advanced", clip.name, "label", piece.stop - piece.first))
-
-    def _call(self, method: str, *arguments: Any) -> Any:
-        """Have an idle actor do something; wait for it.
-
-        Raises:
-            VideoPartsError: what the actor says is wrong.
-        """
-        actor = self._idle.get()
+    def _ended(self) -> Iterator[Event]:
+        """The next call that ends, if one does soon."""
+        ended = self._cluster.ended(_GLANCE)
+        if ended is None:
+            if self._cluster.is_waiting_long():
+                yield Event("note", text="the cluster has no worker for us yet: waiting for one")
+            return
+        call, answer = ended
+        job = next((job for job in self._jobs if call in job.out), None)
+        if job is None:
+            return  # it has failed meanwhile
+        job.out.remove(call)
+        if answer is None:
+            yield self._died(job, call)
+            return
+        yield from answer.notes
+        if answer.failure is not None:
+            yield self._failed(job, answer.failure)
+            return
         try:
-            answer: Answer = self._ray.get(getattr(actor, method).remote(*arguments))
-        finally:
-            self._idle.put(actor)
-        if answer.error is not None:
-            raise answer.error
-        return answer.value
+            told = job.take(call, answer.value)
+        except Exception as error:
+            yield self._failed(job, failure_of(error))
+            return
+        yield from told
+        if call.piece is None and job.calls:
+            self._begin(job)  # by the actor that has fitted: it has the features of some frames
+        self._see_whether_over(job)
+
+    def _see_whether_over(self, job: Job) -> None:
+        """What follows where a job has no more calls."""
+        if job.calls or job.out:
+            return
+        self._jobs.remove(job)
+        job.close()
+        if job.task.kind == "label":
+            self._writing.add(replace(job.task, kind="write"))
+
+    def _died(self, job: Job, call: Call) -> Event:
+        """A worker has died: its call is begun again, or its job has failed."""
+        what = f" at {call.piece}" if call.piece is not None else ""
+        if call.attempt < _ATTEMPTS:
+            job.calls.appendleft(replace(call, attempt=call.attempt + 1))
+            return Event("note", job.task.name, text=f"its worker died{what}; begun again")
+        why = f"its worker died{what}, twice; if memory ran out, take fewer --jobs or a smaller --load-size"
+        return self._failed(job, Failure(why))
+
+    def _failed(self, job: Job, failure: Failure) -> Event:
+        self._jobs.remove(job)
+        job.close()
+        sys.stderr.write(failure.trace)
+        return Event("failed", job.task.name, text=failure.text)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from videoparts import __version__
 from videoparts.config import SourceSettings
-from videoparts.errors import VideoPartsError
+from videoparts.errors import SourceError, VideoPartsError
 from videoparts.frames import FrameBatch, VideoInfo
 from videoparts.sources import open_source
 
 from ..terminal import Terminal
 from .clip import Clip
 from .events import Event, Tell
-from .work import Task, Worker
+from .work import Failure, Told, Worker, failure_of
 
 if TYPE_CHECKING:
     from videoparts.parts import PartModel
@@ -26,19 +28,20 @@ if TYPE_CHECKING:
     from videoparts.sources.base import Source
 
     from ..batch import Batch
+    from ..chain import Chain
     from ..masks import Masks
-    from .pieces import Piece
+    from .pieces import LabelledPiece, Piece
 
-_AHEAD = 4  # batches that wait decoded, at most
+_AHEAD = 128 << 20  # bytes of frames that wait decoded for one extractor, at most
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What an actor gives: a value and lines that the user should read, or what is wrong with the input."""
+    """What an actor gives: a value, or why there is none. What is wrong with an input is no exception for Ray."""
 
     value: Any = None
-    notes: tuple[str, ...] = ()
-    error: VideoPartsError | None = None
+    notes: tuple[Event, ...] = ()  # that the user should read
+    failure: Failure | None = None
 
 
 class Extracting:
@@ -51,55 +54,82 @@ class Extracting:
     """
 
     def __init__(self, batch: Batch, threads: int, *, decode_apart: bool) -> None:
+        os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as the command does, see `entry`
         import torch
 
         torch.set_num_threads(threads)
         self._worker = Worker(batch)
         self._decode_apart = decode_apart
+        # Of the clip that was fitted last: the features of its sampled frames are there when it is labelled.
+        self._fitted: tuple[Path, Chain, Source] | None = None
+
+    def version(self) -> str:
+        """Which videoparts this is: the first thing that is asked."""
+        return __version__
 
     def measure(self, clip: Clip) -> Answer:
         """Seconds that the ViT takes for a frame of a clip."""
-        return self._answer(lambda _: self._worker.seconds(clip))
+        return _answer(lambda _: self._worker.seconds(clip))
 
-    def fit(self, clips: tuple[Clip, ...]) -> Answer:
-        """A part model of clips."""
-        return self._answer(lambda tell: self._worker.fitted(clips, tell))
+    def fit_all(self, options: Batch, clips: Sequence[Clip]) -> Answer:
+        """A part model of many clips."""
+        return _answer(lambda tell: self._worker.fitted(clips, self._worker.chain(options, Told("", tell))))
 
-    def piece(self, command: Masks, model: PartModel, piece: Piece) -> Answer:
-        """The files that a mask store keeps of some frames."""
+    def fit(self, command: Masks, name: str) -> Answer:
+        """A part model of one clip."""
+
+        def work(tell: Tell) -> PartModel:
+            chain = self._worker.chain(command, Told(name, tell))
+            source = chain.open(command.input)
+            model = chain.fit([source], chain.extractor())
+            self._fitted = command.input, chain, source
+            return model
+
+        return _answer(work)
+
+    def label(self, command: Masks, model: PartModel, piece: Piece) -> Answer:
+        """A `LabelledPiece`."""
         from .pieces import label_piece
 
-        def work(_: Tell) -> dict[str, bytes]:
-            chain = self._worker.chain(command, Terminal(quiet=True))
-            source: Source = chain.open(command.input)
+        def work(_: Tell) -> LabelledPiece:
+            if self._fitted is None or self._fitted[0] != command.input:
+                self._fitted = None
+                chain = self._worker.chain(command, Terminal(quiet=True))
+                source: Source | None = None
+            else:
+                _path, chain, source = self._fitted
             if self._decode_apart:
-                source = Apart(source, command.source)
-            return label_piece(chain, source, command, model, piece)
+                source = Apart(open_source(command.input, replace(command.source, decoder="pyav")), command.source)
+            return label_piece(chain, source or chain.open(command.input), command, model, piece)
 
-        return self._answer(work)
-
-    def _answer(self, work: Callable[[Tell], Any]) -> Answer:
-        notes: list[str] = []
-
-        def tell(event: Event) -> None:
-            if event.kind == "note":
-                notes.append(event.text)
-
-        try:
-            return Answer(work(tell), tuple(notes))
-        except VideoPartsError as error:
-            return Answer(error=error)
+        return _answer(work)
 
 
-def finish(batch: Batch, clip: Clip) -> list[Event]:
-    """Write all that a clip's folder holds, its masks being there. Runs on the machine that has the output folder."""
-    events: list[Event] = []
-    Worker(batch).do(Task("label", (clip,)), events.append)
-    return events
+def _answer(work: Callable[[Tell], Any]) -> Answer:
+    from ray.exceptions import RayError
+
+    notes: list[Event] = []
+
+    def tell(event: Event) -> None:
+        if event.kind == "note":
+            notes.append(event)
+
+    try:
+        return Answer(work(tell), tuple(notes))
+    except RayError:  # the worker that decodes has died: told to the other side as if it were this one
+        raise
+    except Exception as error:
+        return Answer(notes=tuple(notes), failure=failure_of(error))
 
 
 class Apart:
-    """A source whose frames are decoded by another worker of the cluster, a few batches ahead."""
+    """A source whose frames are decoded by another worker of the cluster, a few batches ahead.
+
+    Args:
+        source: tells what there is to decode; a few frames are decoded here.
+        settings: with which the other worker opens it.
+        part: which of its selected frames.
+    """
 
     def __init__(self, source: Source, settings: SourceSettings, part: tuple[int, int | None] = (0, None)) -> None:
         self._source = source
@@ -130,10 +160,18 @@ class Apart:
         """`Source.batches`."""
         import ray
 
-        decode = ray.remote(num_cpus=1, num_returns="streaming", _generator_backpressure_num_objects=_AHEAD)(_decoded)
-        for reference in decode.remote(self._source.info.path, self._settings, *self._part, size):
-            batch = ray.get(reference)
-            yield replace(batch, pixels=np.array(batch.pixels))  # what Ray shares cannot be written to
+        info = self.info
+        ahead = max(2, _AHEAD // (size * info.height * info.width * 3))
+        decode = ray.remote(num_cpus=1, num_returns="streaming", _generator_backpressure_num_objects=ahead)(_decoded)
+        stream = decode.remote(info.path, self._settings, *self._part, size)
+        try:
+            for reference in stream:
+                batch: FrameBatch | str = ray.get(reference)
+                if isinstance(batch, str):
+                    raise SourceError(batch)
+                yield replace(batch, pixels=np.array(batch.pixels))  # what Ray shares cannot be written to
+        finally:
+            ray.cancel(stream)  # where its end was not waited for
 
     def part(self, first: int, stop: int | None = None) -> Apart:
         """`Source.part`."""
@@ -146,16 +184,21 @@ class Apart:
         return self._source.frame(index)
 
     def sample(self, count: int, size: int) -> Iterator[FrameBatch]:
-        """`Source.sample`, decoded here: a few frames."""
+        """`Source.sample`, decoded here."""
         return self._source.sample(count, size)
 
     def sample_around(self, count: int, at: float | None = None, *, beside: bool = True) -> Iterator[Neighbourhood]:
-        """`Source.sample_around`, decoded here: a few frames."""
+        """`Source.sample_around`, decoded here."""
         return self._source.sample_around(count, at, beside=beside)
 
 
 def _decoded(
     path: Path, settings: SourceSettings, first: int, stop: int | None, size: int
-) -> Generator[FrameBatch, None, None]:
-    with closing(open_source(path, settings).part(first, stop).batches(size)) as batches:  # type: ignore[type-var]
-        yield from batches
+) -> Generator[FrameBatch | str, None, None]:
+    """The batches of some of a clip's frames; last, what is wrong with it."""
+    try:
+        source = open_source(path, settings).part(first, stop)
+        with closing(source.batches(size)) as batches:  # type: ignore[type-var]  # every source gives a generator
+            yield from batches
+    except VideoPartsError as error:
+        yield str(error)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Literal
 
 from videoparts.clock import StageClock
 from videoparts.errors import SourceError, VideoPartsError
+from videoparts.sources.in_turn import InTurn
 
 from ..masks import Masks
 from ..terminal import Terminal
@@ -37,13 +39,32 @@ _PROBED = 4  # frames whose time is taken
 class Task:
     """What a worker is asked for."""
 
-    kind: Literal["label", "fit", "measure"]
+    # "write": "label", where others have labelled and the masks are there
+    kind: Literal["label", "write", "fit", "measure"]
     clips: tuple[Clip, ...]  # one, but for a fit
 
     @property
     def name(self) -> str:
         """Of its events."""
         return "" if self.kind == "fit" else self.clips[0].name
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a clip failed."""
+
+    text: str  # one line
+    trace: str = ""  # of a mistake of ours, for all to see
+
+
+def failure_of(error: Exception) -> Failure:
+    """What is to be said of an error."""
+    if isinstance(error, VideoPartsError):
+        return Failure(" ".join(str(error).split()))
+    if isinstance(error, MemoryError):
+        return Failure("memory ran out; take fewer --jobs or a smaller --load-size")
+    why = f"a mistake in videoparts, told of above: {type(error).__name__}: {error}"
+    return Failure(" ".join(why.split()), "".join(traceback.format_exception(error)))
 
 
 class Worker:
@@ -65,20 +86,18 @@ class Worker:
         done = Event("done", task.name)
         try:
             if task.kind == "fit":
-                self.fitted(task.clips, tell).save(self._batch.output / SHARED)
+                chain = self.chain(self._batch, Told(task.name, tell))
+                self.fitted(task.clips, chain).save(self._batch.output / SHARED)
             elif task.kind == "measure":
                 tell(Event("measured", task.name, seconds=self.seconds(task.clips[0])))
             else:
-                manifest = self._label(task.clips[0], tell)
+                told = Told if task.kind == "label" else _ToldOfWriting
+                manifest = self._label(task.clips[0], told(task.name, tell))
                 done = replace(done, frames=len(manifest.frames), sha256=manifest.source.sha256)
-        except VideoPartsError as error:
-            tell(Event("failed", task.name, text=" ".join(str(error).split())))
-        except MemoryError:
-            tell(Event("failed", task.name, text="memory ran out; take fewer --jobs or a smaller --load-size"))
         except Exception as error:  # the other clips go on
-            traceback.print_exc()
-            why = f"a mistake in videoparts, told of above: {type(error).__name__}: {error}"
-            tell(Event("failed", task.name, text=" ".join(why.split())))
+            failure = failure_of(error)
+            sys.stderr.write(failure.trace)
+            tell(Event("failed", task.name, text=failure.text))
         else:
             tell(done)
 
@@ -88,22 +107,27 @@ class Worker:
 
         return Chain(options, terminal, load=self._load)
 
-    def fitted(self, clips: Sequence[Clip], tell: Tell) -> PartModel:
+    def fitted(self, clips: Sequence[Clip], chain: Chain) -> PartModel:
         """A part model of clips. Those that cannot be decoded are left out, unless all are.
 
         Raises:
             VideoPartsError: no object was found, and the like.
         """
-        chain = self.chain(self._batch, _Told("" if len(clips) > 1 else clips[0].name, tell))
-        sources = _Opened(clips, chain.open)
+        paths = [clip.path for clip in clips]
+        opened: list[Path] = []
+
+        def open_one(path: Path) -> Source:
+            opened.append(path)
+            return chain.open(path)
+
         while True:
             try:
-                return chain.fit(sources, chain.extractor())
+                return chain.fit(InTurn(paths, open_one), chain.extractor())
             except SourceError as error:  # its clip will fail for itself, the others go on without it
-                if len(sources) == 1:
+                if len(paths) == 1:
                     raise
-                tell(Event("note", text=f"left out of the fit: {error}"))
-                sources = sources.without_last()
+                chain.terminal.note(f"left out of the fit: {error}")
+                paths.remove(opened[-1])
 
     def seconds(self, clip: Clip) -> float:
         """How long the ViT takes for a frame of a clip, with all of this worker's cores."""
@@ -118,10 +142,10 @@ class Worker:
         list(on_all_cores(lambda pixels: extractor.extract(pixels, tokens=True), frames, extractor.device))
         return (perf_counter() - start) / len(frames)
 
-    def _label(self, clip: Clip, tell: Tell) -> Manifest:
+    def _label(self, clip: Clip, told: Told) -> Manifest:
         """All that ``videoparts masks`` does for one clip, and its picture for the contact sheet."""
         command = masks_of(self._batch, clip)
-        chain = self.chain(command, _Told(clip.name, tell))
+        chain = self.chain(command, told)
         source = chain.open(clip.path)
         manifest = command.write(chain, source)
         write_contact(command.output, source)
@@ -146,36 +170,7 @@ def masks_of(batch: Batch, clip: Clip) -> Masks:
     return replace(command, model_file=batch.output / SHARED)
 
 
-class _Opened(Sequence["Source"]):
-    """Sources that are opened when they are asked for, and not kept: many clips take no more memory than one."""
-
-    def __init__(self, clips: Sequence[Clip], open_source: Callable[[Path], Source]) -> None:
-        self._clips = tuple(clips)
-        self._open = open_source
-        self._last = 0
-
-    def __len__(self) -> int:
-        return len(self._clips)
-
-    @overload
-    def __getitem__(self, at: int) -> Source: ...
-
-    @overload
-    def __getitem__(self, at: slice) -> _Opened: ...
-
-    def __getitem__(self, at: int | slice) -> Source | _Opened:
-        if isinstance(at, slice):
-            return _Opened(self._clips[at], self._open)
-        clip = self._clips[at]
-        self._last = at
-        return self._open(clip.path)
-
-    def without_last(self) -> _Opened:
-        """All but the one that was opened last."""
-        return _Opened((*self._clips[: self._last], *self._clips[self._last + 1 :]), self._open)
-
-
-class _Told(Terminal):
+class Told(Terminal):
     """Tells what a person would see, instead of showing it."""
 
     def __init__(self, clip: str, tell: Tell) -> None:
@@ -201,3 +196,16 @@ class _Told(Terminal):
 
     def times(self, clock: StageClock, frames: int) -> None:
         """Times of one clip are of no interest among many."""
+
+
+class _ToldOfWriting(Told):
+    """The same, of what others have labelled."""
+
+    @contextmanager
+    def bar(self, stage: str, total: int | None, unit: str = "frame") -> Iterator[Callable[[int], None]]:
+        """A stage and how far it has come."""
+        with super().bar("write", total, unit) as advance:
+            yield advance
+
+    def kept(self, frames: int) -> None:
+        """That is so always."""

@@ -1,0 +1,186 @@
+"""``videoparts correspond``: points of two pictures that mean the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tyro
+
+from videoparts.config import ComputeSettings, ExtractorSettings
+from videoparts.errors import FitError, OutputError, SettingsError, SourceError
+
+from .options import Output, Quiet
+from .terminal import Terminal
+
+if TYPE_CHECKING:
+    from videoparts.correspondences import Correspondence
+    from videoparts.described import Described
+    from videoparts.frames import Pixels
+    from videoparts.pair_files import PairFile, PictureOfPair
+    from videoparts.picture_set import Picture
+
+_BETWEEN = "--"  # the names of two pictures, in the name of what is written
+_ENDINGS = (".png", ".csv", ".json")
+_MOST_PAIRS = 1000
+
+
+def for_correspondences() -> ExtractorSettings:
+    """What two pictures are best compared by: outputs of block 9 of 12, each joined with its surroundings."""
+    return ExtractorSettings(facet="token", binned=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Correspond:
+    """Find points that mean the same in two pictures, or in every two of a set.
+
+    Writes OUTPUT/a--b.png, both pictures with numbered dots, and a--b.csv and a--b.json, the points in pixels of the
+    pictures themselves. The paper's own descriptors: --facet key.
+    """
+
+    inputs: tyro.conf.Positional[tuple[Path, ...]]
+    """Two pictures or more, and folders of pictures, of any sizes."""
+    output: Output[Path]
+    """The folder to write into."""
+    pairs: int = 10
+    """Pairs of points that are shown, spread over the object: fewer where fewer are found."""
+    points: Path | None = None
+    """Points to find again instead: a JSON file like those that are written, whose points in "one" are of the first
+    picture; they are found in all others. Or a folder of such files, called a--b.json as their pictures are: only these
+    pairs are looked at then."""
+    seed: int = 0
+    """Seed of k-means."""
+    extractor: ExtractorSettings = field(default_factory=for_correspondences)
+    compute: ComputeSettings = field(default_factory=ComputeSettings)
+    quiet: Quiet = False
+    """Say nothing but errors."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.pairs <= _MOST_PAIRS:
+            raise SettingsError(f"--pairs must be 1 to {_MOST_PAIRS}, got {self.pairs}")
+        if self.seed < 0:
+            raise SettingsError(f"--seed must not be negative, got {self.seed}")
+
+    def run(self) -> None:
+        """Run the command."""
+        from videoparts.picture_set import pictures_of
+
+        from .described_pictures import DescribedPictures, every_pair, loaded
+
+        terminal = Terminal(self.quiet)
+        pictures = pictures_of(self.inputs)
+        if len(pictures) < 2:
+            raise SettingsError(f"{pictures[0].path} is one picture only: give another one to compare it with")
+        given = self._given(pictures)
+        pairs = list(given) if given else every_pair(len(pictures))
+        self._check_outputs(pictures, pairs)
+        described = DescribedPictures(pictures, loaded(self.extractor, self.compute, terminal))
+        written = 0
+        with terminal.bar("correspond", len(pairs), "pair") as advance:
+            for a, b in described.in_good_order(pairs):
+                found = self._found(described.get(a)[1], described.get(b)[1], pictures[a], given.get((a, b)))
+                if found:
+                    self._write(pictures[a], pictures[b], described.get(a), described.get(b), found)
+                    written += 1
+                else:
+                    terminal.note(f"{pictures[a].name} and {pictures[b].name} have no point in common that is found")
+                advance(1)
+        if not written:
+            raise FitError(
+                f"{pictures[pairs[0][0]].path}, {pictures[pairs[0][1]].path}: no two points on their objects are "
+                "nearest to one another; try another --load-size, or pictures that show things of one kind"
+            )
+        terminal.say(f"wrote {written} of {len(pairs)} pairs of pictures into {self.output}")
+
+    def _given(self, pictures: Sequence[Picture]) -> dict[tuple[int, int], PairFile]:
+        """The points to transfer, by the pair of pictures; empty where none are given."""
+        from videoparts.pair_files import read_pairs
+
+        if self.points is None:
+            return {}
+        if not self.points.is_dir():
+            points = read_pairs(self.points)
+            given = {(0, b): points for b in range(1, len(pictures))}
+        else:
+            names = {picture.name: k for k, picture in enumerate(pictures)}
+            files = {path.stem: path for path in sorted(self.points.glob("*.json"))}
+            ordered = [(a, b) for a in names for b in names if a != b and f"{a}{_BETWEEN}{b}" in files]
+            given = {(names[a], names[b]): read_pairs(files[f"{a}{_BETWEEN}{b}"]) for a, b in ordered}
+            if not given:
+                raise SourceError(f"{self.points}: holds no points of two of the pictures, in files as a--b.json")
+        if empty := [pair for pair, points in given.items() if not points.pairs]:
+            raise SourceError(f"{self.points}: no points of {pictures[empty[0][0]].name} are given")
+        return given
+
+    def _found(
+        self, one: Described, other: Described, picture: Picture, given: PairFile | None
+    ) -> list[Correspondence]:
+        import numpy as np
+
+        from videoparts.correspondences import correspondences, transferred
+        from videoparts.points import require_inside
+
+        if given is None:
+            return correspondences(one, other, self.pairs, self.seed)
+        height, width = one.size
+        if (given.one.height, given.one.width) != one.size:
+            raise SettingsError(
+                f"{picture.path} is {width}x{height} and the points are of a picture of "
+                f"{given.one.width}x{given.one.height} pixels; give the picture that they are of first"
+            )
+        points = np.array([pair.one for pair in given.pairs], dtype=np.float64)
+        require_inside(points, one.size, str(picture.path))
+        return transferred(one, other, points, [pair.name for pair in given.pairs])
+
+    def _paths(self, a: Picture, b: Picture) -> list[Path]:
+        return [self.output / f"{a.name}{_BETWEEN}{b.name}{ending}" for ending in _ENDINGS]
+
+    def _check_outputs(self, pictures: Sequence[Picture], pairs: Sequence[tuple[int, int]]) -> None:
+        from videoparts.atomic import ensure_not_input
+
+        if self.output.exists() and not self.output.is_dir():
+            raise OutputError(f"{self.output} is a file: give the name of a folder")
+        inputs = {path for picture in pictures if (path := picture.path).parent.resolve() == self.output.resolve()}
+        given = {self.points} if self.points is not None and self.points.is_file() else set()
+        if self.points is not None and self.points.is_dir() and self.points.resolve() == self.output.resolve():
+            raise OutputError(f"{self.output} holds the points that are given: choose another folder for the output")
+        counts: Counter[str] = Counter()
+        for a, b in pairs:
+            paths = self._paths(pictures[a], pictures[b])
+            counts[paths[0].name] += 1
+            if counts[paths[0].name] > 1:
+                raise OutputError(
+                    f"{paths[0].name} would be written of two pairs: rename a picture with -- in its name"
+                )
+            for path in paths:
+                ensure_not_input(path, inputs | given)
+
+    def _write(
+        self,
+        a: Picture,
+        b: Picture,
+        one: tuple[Pixels, Described],
+        other: tuple[Pixels, Described],
+        found: Sequence[Correspondence],
+    ) -> None:
+        from videoparts.atomic import atomic_file
+        from videoparts.pair_files import pair_file, write_csv, write_json
+        from videoparts.sinks.pair_picture import pair_picture
+        from videoparts.sinks.photograph import save_photograph
+
+        picture, table, told = self._paths(a, b)
+        content = pair_file(_about(a, one[1]), _about(b, other[1]), found)
+        with atomic_file(picture) as temporary:
+            save_photograph(temporary, pair_picture(one[0], other[0], found))
+        write_csv(table, content)
+        write_json(told, content)
+
+
+def _about(picture: Picture, described: Described) -> PictureOfPair:
+    from videoparts.pair_files import PictureOfPair
+
+    height, width = described.size
+    return PictureOfPair(picture.name, width, height)

@@ -1,0 +1,242 @@
+"""``videoparts pca``: what descriptors differ in most, as colours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast, get_args
+
+import tyro
+
+from videoparts.config import Facet
+from videoparts.errors import SettingsError
+from videoparts.presets import PRESETS
+
+from .options import ExtractorOptions, Names, Numbers, Output, PartOptions, Quiet
+from .terminal import Terminal
+
+if TYPE_CHECKING:
+    from videoparts.incremental_pca import Components
+    from videoparts.parts import PartModel
+    from videoparts.pca import PaintedFrames
+    from videoparts.sources.base import Source
+
+    from .chain import Chain
+
+_VIDEOS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
+_PICTURES = (".png", ".jpg", ".jpeg")
+_MOST_COMPONENTS = 64
+_MOST_IN_GRID = 8  # pictures of which all features are in memory together
+_QUALITY = 92
+_SET_FRAMES = 32  # pictures at least, of a set, from which the object is learned
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pca(ExtractorOptions):
+    """Show what descriptors differ in most, as colours that mean the same in all pictures, or all along a clip.
+
+    Pictures or a clip are gone through twice: once to find the components, once to paint them.
+    """
+
+    inputs: tyro.conf.Positional[tuple[Path, ...]]
+    """Pictures and folders of pictures, of any sizes; or one video file; or a folder of frames for a video."""
+    output: Output[Path]
+    """A folder for pictures: rgb/ in colour, component-1/ and so on in grey. Or a video: .mp4, .mov, .mkv, .webm,
+    .avi."""
+    components: int = 3
+    """Components of which grey pictures are written. The first three make the colours."""
+    each: bool = False
+    """Components of each picture alone: more contrast, but a colour means something else in each."""
+    foreground: bool = False
+    """The object only: nothing else counts, and nothing else is painted."""
+    frames: int | None = None
+    """Find the components in so many pictures or frames, evenly spread: a long clip takes half the time. Unset: in
+    all."""
+    grid: bool = False
+    """Write one picture instead, a row a layer and a column a facet, for up to 8 pictures: OUTPUT/grid.png, or OUTPUT
+    itself if that ends in .png or .jpg."""
+    layers: Numbers = ()
+    """Blocks that --grid shows, as in 2,5,8,11. Unset: four, evenly spread."""
+    facets: Names = ("key", "query", "value", "token")
+    """Facets that --grid shows."""
+    codec: str | None = None
+    """FFmpeg's name of an encoder. Default: libx264; libvpx-vp9 for .webm."""
+    quality: int | None = None
+    """Constant quality of the encoder (CRF): lower is better and larger."""
+    speed: str | None = None
+    """Preset of the encoder, as FFmpeg names them. Default: veryfast."""
+    audio: bool = True
+    """Keep the sound."""
+    quiet: Quiet = False
+    """Say nothing but errors."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.components <= _MOST_COMPONENTS:
+            raise SettingsError(f"--components must be 1 to {_MOST_COMPONENTS}, got {self.components}")
+        if self.frames is not None and self.frames < 1:
+            raise SettingsError(f"--frames must be at least 1, got {self.frames}")
+        if self.each and self.frames is not None:
+            raise SettingsError("--each finds the components of each picture in itself: leave --frames out")
+        if self.layers and not self.grid:
+            raise SettingsError("--layers says what --grid shows: add --grid, or give --layer")
+        if self.grid and self.components != 3:
+            raise SettingsError("--grid shows the first three components: leave --components out")
+        if unknown := [facet for facet in self.facets if facet not in get_args(Facet)]:
+            raise SettingsError(f"--facets: {unknown[0]} is none of {', '.join(get_args(Facet))}")
+
+    def run(self) -> None:
+        """Run the command."""
+        from .chain import Chain
+        from .picture_inputs import is_clip, opened_inputs
+
+        as_video = self._makes_video()
+        fit = replace(PRESETS[self.preset].fit, parts=1)
+        if not (as_video or is_clip(self.inputs)):
+            fit = replace(fit, motion="off", frames=max(_SET_FRAMES, fit.frames))
+        options = PartOptions(
+            preset=self.preset, source=self.source, extractor=self.extractor, compute=self.compute, fit=fit
+        )
+        chain = Chain(options, Terminal(self.quiet))
+        source = chain.open(self.inputs[0]) if as_video else opened_inputs(chain, self.inputs, self.source)
+        if self.grid:
+            self._write_grid(chain, source)
+        elif as_video:
+            self._write_video(chain, source)
+        else:
+            self._write_pictures(chain, source)
+
+    def _makes_video(self) -> bool:
+        """Whether a video is to be made. What contradicts itself is said before anything is opened."""
+        suffix = self.output.suffix.lower()
+        if self.grid:
+            if suffix in _VIDEOS:
+                raise SettingsError(f"{self.output}: --grid makes a picture; name a .png, or a folder")
+            return False
+        if suffix in _PICTURES:
+            raise SettingsError(f"{self.output}: name a folder for the pictures, or a video; one picture needs --grid")
+        if suffix in _VIDEOS and not self.output.is_dir():
+            if self.components != 3 or len(self.inputs) != 1:
+                raise SettingsError(
+                    f"{self.output}: a video shows three components of one clip; leave --components out, or name a "
+                    "folder for pictures"
+                )
+            return True
+        return False
+
+    def _object(self, chain: Chain, source: Source) -> PartModel | None:
+        """What finds the object; None: it is not asked for."""
+        return chain.fit([source], chain.extractor()) if self.foreground else None
+
+    def _components(self, chain: Chain, source: Source, parts: PartModel | None) -> Components | int:
+        """The components of all; their number, where each picture has its own."""
+        from videoparts.pca import fit_components
+
+        if self.each:
+            return self.components
+        total = source.info.frames if self.frames is None else min(self.frames, source.info.frames or self.frames)
+        with chain.terminal.bar("components", total) as advance:
+            return fit_components(
+                source,
+                chain.extractor(),
+                self.components,
+                frames=self.frames,
+                parts=parts,
+                cache=chain.cache,
+                clock=chain.clock,
+                on_frames=advance,
+            )
+
+    def _write_video(self, chain: Chain, source: Source) -> None:
+        from videoparts.sinks.component_video import ComponentVideo
+        from videoparts.sinks.encoder import Encoding
+
+        encoding = Encoding(self.codec, self.quality, self.speed)
+        sink = ComponentVideo(self.output, source.info, encoding, audio=self.audio)
+        with sink:
+            parts = self._object(chain, source)
+            components = self._components(chain, source, parts)
+            frames = self._paint(chain, source, components, parts, sink.write)
+        chain.terminal.note(*source.notes, *sink.notes)
+        self._say(chain, components, frames, self.output)
+
+    def _write_pictures(self, chain: Chain, source: Source) -> None:
+        from videoparts.sinks.component_images import component_images
+
+        around = {path.parent for path in self.inputs}  # of single pictures, the folder must not be written over
+        with component_images(self.output, self.components, [*self.inputs, *around]) as sink:
+            parts = self._object(chain, source)
+            components = self._components(chain, source, parts)
+            if not isinstance(components, int):
+                about = {"extractor": asdict(chain.extractor().identity), "foreground": self.foreground}
+                sink.keep(components, about)
+            frames = self._paint(chain, source, components, parts, sink.write)
+        chain.terminal.note(*source.notes)
+        self._say(chain, components, frames, self.output)
+
+    def _paint(
+        self,
+        chain: Chain,
+        source: Source,
+        components: Components | int,
+        parts: PartModel | None,
+        write: Callable[[PaintedFrames], None],
+    ) -> int:
+        """Every frame to what writes it, with its progress bar; gives their number."""
+        from videoparts.pca import paint_components
+
+        frames = 0
+        painted = paint_components(
+            source, chain.extractor(), components, parts=parts, cache=chain.cache, clock=chain.clock
+        )
+        with closing(painted), chain.terminal.bar("paint", source.info.frames) as advance:
+            for some in painted:
+                with chain.clock.stage("write"):
+                    write(some)
+                frames += len(some.frames)
+                advance(len(some.frames))
+        return frames
+
+    def _write_grid(self, chain: Chain, source: Source) -> None:
+        from PIL import Image
+
+        from videoparts.atomic import AtomicFile, atomic_file, ensure_not_input
+        from videoparts.pca import object_chance
+        from videoparts.pca_figure import layers_and_facets
+        from videoparts.picture_source import PictureSource
+
+        suffix = self.output.suffix.lower()
+        target = self.output if suffix in _PICTURES else self.output / "grid.png"
+        files = [picture.path for picture in source.pictures] if isinstance(source, PictureSource) else []
+        ensure_not_input(target, [*self.inputs, *files])
+        AtomicFile(target)  # raises what would come after the work
+        count = source.info.frames
+        if count is None or count > _MOST_IN_GRID:
+            raise SettingsError(
+                f"--grid shows up to {_MOST_IN_GRID} pictures, not {count or 'a clip of unknown length'}; give fewer, "
+                "or take every n-th with --every"
+            )
+        extractor = chain.extractor()
+        parts = self._object(chain, source)
+        pictures = list(source.batches(1))
+        chances = None
+        if parts is not None:
+            chances = [object_chance(parts, extractor.extract(one.pixels, tokens=True)) for one in pictures]
+        layers = self.layers or tuple(sorted({max(0, extractor.depth * k // 4 - 1) for k in (1, 2, 3, 4)}))
+        facets = cast("tuple[Facet, ...]", self.facets)
+        with chain.terminal.bar("grid", len(layers) * len(facets), unit="cell") as advance, chain.clock.stage("vit"):
+            figure = layers_and_facets(
+                pictures, extractor, layers, facets, chances=chances, each=self.each, on_cell=advance
+            )
+        with atomic_file(target) as temporary:
+            Image.fromarray(figure).save(temporary, quality=_QUALITY)  # of a .jpg; a .png has none
+        chain.terminal.note(*source.notes)
+        self._say(chain, 3, len(pictures), target)
+
+    def _say(self, chain: Chain, components: Components | int, frames: int, target: Path) -> None:
+        chain.terminal.times(chain.clock, frames)
+        if not isinstance(components, int):
+            shares = ", ".join(f"{share:.1%}" for share in components.share)
+            chain.terminal.say(f"of the variance the components have {shares}")
+        chain.terminal.say(f"wrote {target}")
