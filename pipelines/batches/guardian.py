@@ -35,14 +35,16 @@ def guarded(folder: Path) -> Iterator[None]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # a Ctrl-C is not for it
     ):  # at the end its input is closed, and it is waited for
-        before = os.environ.get("TMPDIR")
-        os.environ |= {_MARK: str(folder), "TMPDIR": str(folder)}  # what a killed worker leaves is removed with it
+        # What a killed worker leaves in the folder is removed with it; a title must not be written over the mark.
+        given = {_MARK: str(folder), "TMPDIR": str(folder), "SPT_NOENV": "1"}
+        before = {name: os.environ.get(name) for name in given}
+        os.environ.update(given)
         try:
             yield
         finally:
-            del os.environ[_MARK], os.environ["TMPDIR"]
-            if before is not None:
-                os.environ["TMPDIR"] = before
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                os.environ.update({} if value is None else {name: value})
 
 
 def _watch(folder: str) -> None:
