@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .errors import SourceError
 from .frames import Pixels
-from .sources.folder import SUFFIXES, natural_key, read_picture
+from .sources.folder import SUFFIXES, is_frame, natural_key, read_picture
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,7 @@ def _files(path: Path) -> list[Path]:
             if not path.exists():
                 raise SourceError(f"{path}: there is no such picture or folder; check the path")
             return [path]
-        found = [
-            file
-            for file in path.iterdir()
-            if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
-        ]
+        found = [file for file in path.iterdir() if is_frame(file)]
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}; check its permissions") from None
     if not found:

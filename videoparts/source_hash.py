@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import SourceError
-from .sources.folder import SUFFIXES
+from .sources.folder import SUFFIXES, is_frame
 
 _CHUNK = 1 << 20  # bytes that are in memory together
 
@@ -25,7 +24,7 @@ def source_sha256(path: Path) -> str:
     try:
         if not path.is_dir():
             return _content(path).hexdigest()
-        pictures = sorted(_pictures(path), key=lambda file: os.fsencode(file.name))
+        pictures = sorted(filter(is_frame, path.iterdir()), key=lambda file: os.fsencode(file.name))
         if not pictures:
             raise SourceError(f"{path}: the folder holds no pictures; give one with {', '.join(SUFFIXES)} files")
         whole = hashlib.sha256()
@@ -34,12 +33,6 @@ def source_sha256(path: Path) -> str:
         return whole.hexdigest()
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror or error}; give a file or folder that can be read") from error
-
-
-def _pictures(folder: Path) -> Iterator[Path]:
-    for file in folder.iterdir():
-        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file():
-            yield file
 
 
 def _content(file: Path) -> hashlib._Hash:

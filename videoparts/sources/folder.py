@@ -33,7 +33,7 @@ def open_folder(path: Path, settings: SourceSettings) -> FrameFolder:
         SourceError: no pictures; pictures of different sizes or with the same stem; a picture that is none.
     """
     try:
-        files = sorted((f for f in path.iterdir() if _is_frame(f)), key=lambda f: natural_key(f.name))
+        files = sorted((f for f in path.iterdir() if is_frame(f)), key=lambda f: natural_key(f.name))
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}; check the folder's permissions") from None
     if not files:
@@ -143,7 +143,8 @@ def _eight_bits(samples: npt.NDArray[np.generic]) -> Pixels:
     return np.repeat(grey[..., None], 3, axis=-1) if grey.ndim == 2 else grey[..., :3]
 
 
-def _is_frame(file: Path) -> bool:
+def is_frame(file: Path) -> bool:
+    """Whether a file of a folder is one of its pictures: by its suffix, and hidden ones are not."""
     return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
 
 
