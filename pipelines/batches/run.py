@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import sys
 import time
 from dataclasses import asdict
@@ -26,7 +25,8 @@ from .work import SHARED, Task
 if TYPE_CHECKING:
     from ..batch import Batch
 
-_SUMMARY_EVERY = 10.0  # seconds between two looks that can be taken at a running batch
+_SUMMARY_EVERY = 10.0  # seconds between two looks that can be taken at a running batch, at least
+_SUMMARY_SHARE = 0.05  # of the time that making them may take: of ten thousand clips, each takes half a minute
 
 
 class BatchRun:
@@ -46,7 +46,7 @@ class BatchRun:
         self._json = JsonLines() if batch.progress == "json" else None
         self._settings = settings_of(batch)
         self._journal = Journal(batch.output)
-        self._summary_at = -math.inf
+        self._next_summary = 0.0  # when it may be written again
         before = self._journal.settings
         if before is not None and before != self._settings and not batch.redo:
             raise SettingsError(
@@ -151,17 +151,19 @@ class BatchRun:
             )
         )
         progress.show(event)
-        if time.monotonic() > self._summary_at + _SUMMARY_EVERY:
+        if time.monotonic() > self._next_summary:
             self._write_summary(plan)
 
     def _write_summary(self, plan: Plan) -> None:
+        start = time.monotonic()
         rows = []
         for one in plan.clips:
             entry = self._journal.entries.get(one.clip.name)
             status = "waiting" if entry is None else entry.status
             rows.append(Row(one.clip.name, one.clip.path, status, "" if entry is None else entry.error))
         write_summary(self._batch.output, rows, parts_shared=self._batch.shared_parts or bool(self._batch.model_file))
-        self._summary_at = time.monotonic()
+        end = time.monotonic()
+        self._next_summary = end + max(_SUMMARY_EVERY, (end - start) / _SUMMARY_SHARE)
 
     def _progress(self, plan: Plan) -> Progress:
         if self._json is not None:
