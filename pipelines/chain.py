@@ -13,11 +13,15 @@ import numpy as np
 from videoparts.cache import FeatureCache
 from videoparts.clock import StageClock
 from videoparts.config import RefineSettings
+from videoparts.cosegment import fit_pictures
+from videoparts.features import Extractor
 from videoparts.fit import fit_parts
 from videoparts.frames import Pixels
 from videoparts.masks import PartMasks
 from videoparts.palette import palette
 from videoparts.parts import PartModel, check_model_path, hidden_parts
+from videoparts.picture_source import PictureSource
+from videoparts.picture_views import PER_PICTURE
 from videoparts.runs import Run
 from videoparts.sampling import frames_to_sample
 from videoparts.segmentation import segment
@@ -26,6 +30,7 @@ from videoparts.sources.base import Source
 from videoparts.stream import prefetch
 from videoparts.vit import ViTExtractor
 
+from .loading import loaded
 from .options import MaskOptions, PartOptions
 from .terminal import Terminal
 
@@ -61,10 +66,7 @@ class Chain:
         """The extractor, which is loaded when it is first asked for."""
         if self._extractor is None:
             with self.clock.stage("load"):
-                load = self.load or (lambda: ViTExtractor(self.options.extractor, self.options.compute))
-                self._extractor = loaded = load()
-            precision = str(loaded.dtype).removeprefix("torch.")
-            self.terminal.say(f"{self.options.extractor.model} from {loaded.origin}, {precision} on {loaded.device}")
+                self._extractor = loaded(self.options.extractor, self.options.compute, self.terminal, self.load)
         return self._extractor
 
     def fit(self, sources: Sequence[Source], extractor: ViTExtractor) -> PartModel:
@@ -82,6 +84,23 @@ class Chain:
                 clock=self.clock,
                 on_frames=advance,
                 on_source=lambda source: self.terminal.note(*source.notes),
+                keys=self.options.refine.keys if isinstance(self.options, MaskOptions) else 1,
+            )
+
+    def fit_set(self, pictures: PictureSource, *, views: bool = False, common: bool = False) -> PartModel:
+        """What pictures have in common, with its progress bar; see `fit_pictures`."""
+        settings = self.options.fit
+        total = min(settings.frames, len(pictures.selected)) * (1 + PER_PICTURE * views)
+        with self.terminal.bar("fit", total, unit="picture") as advance:
+            return fit_pictures(
+                pictures,
+                self.extractor(),
+                settings,
+                views=views,
+                common=common,
+                cache=self.cache,
+                clock=self.clock,
+                on_pictures=advance,
             )
 
     def model(
@@ -122,7 +141,7 @@ class Chain:
         return model
 
     def label(
-        self, source: Source, extractor: ViTExtractor, parts: PartModel, refine: RefineSettings, *sinks: Sink
+        self, source: Source, extractor: Extractor, parts: PartModel, refine: RefineSettings, *sinks: Sink
     ) -> None:
         """Pass 2: every frame into the sinks, with its progress bar."""
         masks = prefetch(segment(source, extractor, parts, refine, cache=self.cache, clock=self.clock))

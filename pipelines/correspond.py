@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from videoparts.frames import Pixels
     from videoparts.pair_files import PairFile, PictureOfPair
     from videoparts.picture_set import Picture
+    from videoparts.points import Points
 
 _BETWEEN = "--"  # the names of two pictures, in the name of what is written
 _ENDINGS = (".png", ".csv", ".json")
@@ -68,34 +69,53 @@ class Correspond:
         """Run the command."""
         from videoparts.picture_set import pictures_of
 
-        from .described_pictures import DescribedPictures, every_pair, loaded
+        from .described_pictures import DescribedPictures, every_pair
+        from .loading import loaded
+        from .picture_inputs import looked_at
 
         terminal = Terminal(self.quiet)
+        if not self.inputs:
+            raise SettingsError("no input is given; name two pictures or more, or a folder of them")
         pictures = pictures_of(self.inputs)
         if len(pictures) < 2:
             raise SettingsError(f"{pictures[0].path} is one picture only: give another one to compare it with")
-        given = self._given(pictures)
+        given = self._given(pictures, terminal)
         pairs = list(given) if given else every_pair(len(pictures))
         self._check_outputs(pictures, pairs)
-        described = DescribedPictures(pictures, loaded(self.extractor, self.compute, terminal))
+        extractor = loaded(self.extractor, self.compute, terminal)
+        looked = looked_at(pictures, extractor, terminal)
+        sizes = {one.picture.name: one.size for one in looked.good}
+        whole = [(a, b) for a, b in pairs if pictures[a].name in sizes and pictures[b].name in sizes]
+        if not whole:
+            bad = next(pictures[k].name for k in pairs[0] if pictures[k].name not in sizes)
+            raise SourceError(looked.left_out[bad])
+        pairs = whole
+        for a, b in pairs:
+            if (a, b) in given:
+                _require_fit(given[a, b], pictures[a], sizes[pictures[a].name])
+        described = DescribedPictures(pictures, extractor)
         written = 0
-        with terminal.bar("correspond", len(pairs), "pair") as advance:
-            for a, b in described.in_good_order(pairs):
-                found = self._found(described.get(a)[1], described.get(b)[1], pictures[a], given.get((a, b)))
-                if found:
-                    self._write(pictures[a], pictures[b], described.get(a), described.get(b), found)
-                    written += 1
-                else:
-                    terminal.note(f"{pictures[a].name} and {pictures[b].name} have no point in common that is found")
-                advance(1)
+        try:
+            with terminal.bar("correspond", len(pairs), "pair") as advance:
+                for a, b in described.in_good_order(pairs):
+                    found = self._found(described.get(a)[1], described.get(b)[1], given.get((a, b)))
+                    if found:
+                        self._write(pictures[a], pictures[b], described.get(a), described.get(b), found)
+                        written += 1
+                    else:
+                        terminal.note(f"{pictures[a].name} and {pictures[b].name} have no point in common")
+                    advance(1)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"stopped; {written} of {len(pairs)} pairs of pictures are written") from None
         if not written:
             raise FitError(
                 f"{pictures[pairs[0][0]].path}, {pictures[pairs[0][1]].path}: no two points on their objects are "
                 "nearest to one another; try another --load-size, or pictures that show things of one kind"
             )
         terminal.say(f"wrote {written} of {len(pairs)} pairs of pictures into {self.output}")
+        looked.tell(terminal)
 
-    def _given(self, pictures: Sequence[Picture]) -> dict[tuple[int, int], PairFile]:
+    def _given(self, pictures: Sequence[Picture], terminal: Terminal) -> dict[tuple[int, int], PairFile]:
         """The points to transfer, by the pair of pictures; empty where none are given."""
         from videoparts.pair_files import read_pairs
 
@@ -111,42 +131,33 @@ class Correspond:
             given = {(names[a], names[b]): read_pairs(files[f"{a}{_BETWEEN}{b}"]) for a, b in ordered}
             if not given:
                 raise SourceError(f"{self.points}: holds no points of two of the pictures, in files as a--b.json")
+            if more := sorted(files.keys() - {f"{a}{_BETWEEN}{b}" for a, b in ordered}):
+                terminal.note(f"{self.points}: {len(more)} of {len(files)} files are of other pictures, as {more[0]}")
         if empty := [pair for pair, points in given.items() if not points.pairs]:
             raise SourceError(f"{self.points}: no points of {pictures[empty[0][0]].name} are given")
         return given
 
-    def _found(
-        self, one: Described, other: Described, picture: Picture, given: PairFile | None
-    ) -> list[Correspondence]:
-        import numpy as np
-
+    def _found(self, one: Described, other: Described, given: PairFile | None) -> list[Correspondence]:
         from videoparts.correspondences import correspondences, transferred
-        from videoparts.points import require_inside
 
         if given is None:
             return correspondences(one, other, self.pairs, self.seed)
-        height, width = one.size
-        if (given.one.height, given.one.width) != one.size:
-            raise SettingsError(
-                f"{picture.path} is {width}x{height} and the points are of a picture of "
-                f"{given.one.width}x{given.one.height} pixels; give the picture that they are of first"
-            )
-        points = np.array([pair.one for pair in given.pairs], dtype=np.float64)
-        require_inside(points, one.size, str(picture.path))
-        return transferred(one, other, points, [pair.name for pair in given.pairs])
+        return transferred(one, other, _points(given), [pair.name for pair in given.pairs])
 
     def _paths(self, a: Picture, b: Picture) -> list[Path]:
         return [self.output / f"{a.name}{_BETWEEN}{b.name}{ending}" for ending in _ENDINGS]
 
     def _check_outputs(self, pictures: Sequence[Picture], pairs: Sequence[tuple[int, int]]) -> None:
-        from videoparts.atomic import ensure_not_input
+        from videoparts.atomic import AtomicFile, ensure_not_input
 
         if self.output.exists() and not self.output.is_dir():
             raise OutputError(f"{self.output} is a file: give the name of a folder")
+        ensure_not_input(self.output, self.inputs)  # or the next run would take these for pictures of the set
         inputs = {path for picture in pictures if (path := picture.path).parent.resolve() == self.output.resolve()}
         given = {self.points} if self.points is not None and self.points.is_file() else set()
         if self.points is not None and self.points.is_dir() and self.points.resolve() == self.output.resolve():
             raise OutputError(f"{self.output} holds the points that are given: choose another folder for the output")
+        AtomicFile(self._paths(pictures[0], pictures[1])[0])  # raises what would come after the work
         counts: Counter[str] = Counter()
         for a, b in pairs:
             paths = self._paths(pictures[a], pictures[b])
@@ -177,6 +188,25 @@ class Correspond:
             save_photograph(temporary, pair_picture(one[0], other[0], found))
         write_csv(table, content)
         write_json(told, content)
+
+
+def _points(given: PairFile) -> Points:
+    import numpy as np
+
+    return np.array([pair.one for pair in given.pairs], dtype=np.float64)
+
+
+def _require_fit(given: PairFile, picture: Picture, size: tuple[int, int]) -> None:
+    """Raise SettingsError unless points are of a picture of this size (height, width), and inside of it."""
+    from videoparts.points import require_inside
+
+    if (given.one.height, given.one.width) != size:
+        height, width = size
+        raise SettingsError(
+            f"{picture.path} is {width}x{height} and the points are of a picture of "
+            f"{given.one.width}x{given.one.height} pixels; give the picture that they are of first"
+        )
+    require_inside(_points(given), size, str(picture.path))
 
 
 def _about(picture: Picture, described: Described) -> PictureOfPair:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,7 +56,7 @@ class Cosegment(MaskOptions):
     def adapted(preset: Preset) -> Preset:
         """What other defaults a set of pictures has."""
         fit = replace(preset.fit, parts=1, frames=max(_LEARNED, preset.fit.frames), motion="off")
-        return replace(preset, fit=fit, refine=replace(preset.refine, window=0))
+        return replace(preset, fit=fit, refine=replace(preset.refine, window=0, keys=1))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,6 +68,7 @@ class Cosegment(MaskOptions):
             ("--object", self.fit.object),
             ("--box", self.fit.box),
             ("--window", self.refine.window or None),
+            ("--keys", self.refine.keys if self.refine.keys > 1 else None),
         ):
             if given is not None:
                 raise SettingsError(f"{option} {given}: pictures have no times; leave it out")
@@ -87,36 +87,39 @@ class Cosegment(MaskOptions):
         sets = _sets_of(self.inputs)
         if sets is None:
             pictures = pictures_of(self.inputs)[:: self.source.every]
-            left_out = SetRun(self, chain, pictures, self.output).go()
-            if left_out:
-                raise ClipsFailedError(_some_of(left_out, len(pictures)))
+            SetRun(self, chain, pictures, self.output).go().tell(chain.terminal)
             return
         failed = []
+        unusable: list[str] = []  # said at the end, a line each
         for folder in sets:
             chain.terminal.say(f"{folder.name}:")
             chain.cache = FeatureCache()
             try:
                 pictures = pictures_of([folder])[:: self.source.every]
-                left_out = SetRun(self, chain, pictures, self.output / folder.name).go()
+                looked = SetRun(self, chain, pictures, self.output / folder.name).go()
             except (FitError, SourceError) as error:  # the others can still be done
-                print(f"videoparts: {error}", file=sys.stderr)
-                failed.append(folder.name)
+                why = [f"failed: {folder.name}: {error}"]
+                chain.terminal.note(*why)
             else:
-                failed += [folder.name] if left_out else []
+                why = looked.lines()
+            if why:
+                failed.append(folder.name)
+                unusable += why
         if failed:
+            chain.terminal.insist(*unusable)
             named = ", ".join(failed[:3]) + (", ..." if len(failed) > 3 else "")
             raise ClipsFailedError(f"{len(failed)} of {len(sets)} sets could not be done, or not whole: {named}")
 
 
 def _sets_of(inputs: Sequence[Path]) -> list[Path] | None:
     """The folders of pictures in a folder that holds none itself; None: the inputs are one set."""
-    from videoparts.sources.folder import SUFFIXES, natural_key
+    from videoparts.sources.folder import is_frame, natural_key
 
     if len(inputs) != 1 or not inputs[0].is_dir():
         return None
 
     def holds_pictures(folder: Path) -> bool:
-        return any(file.suffix.lower() in SUFFIXES and not file.name.startswith(".") for file in folder.iterdir())
+        return any(map(is_frame, folder.iterdir()))
 
     try:
         if holds_pictures(inputs[0]):
@@ -126,9 +129,3 @@ def _sets_of(inputs: Sequence[Path]) -> list[Path] | None:
     except OSError as error:
         raise SourceError(f"{inputs[0]}: {error.strerror}; check its permissions") from None
     return sets or None
-
-
-def _some_of(left_out: dict[str, str], total: int) -> str:
-    first = next(iter(left_out.values()))
-    more = f"; and {len(left_out) - 1} more" if len(left_out) > 1 else ""
-    return f"{len(left_out)} of {total} pictures could not be used, the others are done: {first}{more}"

@@ -14,7 +14,6 @@ import numpy as np
 
 from videoparts.atomic import atomic_file, ensure_not_input
 from videoparts.cache import FeatureCache
-from videoparts.cosegment import fit_pictures
 from videoparts.edited import edited
 from videoparts.edits import Edition
 from videoparts.errors import FitError, OutputError, SourceError
@@ -23,11 +22,10 @@ from videoparts.manifest import FILE as CLIP_MANIFEST
 from videoparts.masks import Part, PartMasks
 from videoparts.palette import part_colour
 from videoparts.parts import PartModel, check_model_path, hidden_parts
-from videoparts.picture_check import CheckedPicture, checked
+from videoparts.picture_check import CheckedPicture
 from videoparts.picture_set import Picture
 from videoparts.picture_source import PictureSource
 from videoparts.picture_store import PictureStore
-from videoparts.picture_views import PER_PICTURE
 from videoparts.runs import Run, run_key
 from videoparts.segmentation import segment
 from videoparts.set_manifest import FILE, PictureEntry, outputs_of, save_set_manifest
@@ -42,6 +40,7 @@ from videoparts.stream import prefetch
 from videoparts.transaction import Transaction, refuse_foreign, transaction
 
 from .chain import Chain, given_model
+from .picture_inputs import Looked, looked_at
 from .result import edition_of, found_by
 
 if TYPE_CHECKING:
@@ -67,14 +66,14 @@ class SetRun:
     def __init__(self, options: Cosegment, chain: Chain, pictures: Sequence[Picture], output: Path) -> None:
         self._options, self._chain, self._given, self._output = options, chain, pictures, output
 
-    def go(self) -> dict[str, str]:
-        """Do it; gives why pictures could not be used, by their names.
+    def go(self) -> Looked:
+        """Do it; gives which pictures could be used.
 
         Raises:
             FitError: the set is too small, or has no object in common.
             OutputError: the folder cannot be written into, or holds what no run has made.
             SettingsError: the part model that is given cannot be used.
-            SourceError: a picture that was there is gone.
+            SourceError: no picture can be used, or one that was there is gone.
         """
         given = given_model(self._options)
         if self._options.save_model is not None:
@@ -85,19 +84,15 @@ class SetRun:
         with transaction(self._output) as new:
             before = self._earlier()
             self._refuse_foreign(self._output, self._example_parts(given), before)
-            extractor = self._chain.extractor()
-            with self._chain.terminal.bar("look", len(self._given), unit="picture") as advance:
-                good, left_out = checked(self._given, extractor.grid((1024, 1024)).patch, advance)
-            self._chain.terminal.note(*left_out.values())
-            if given is None and len(good) < 2:
+            looked = looked_at(self._given, self._chain.extractor(), self._chain.terminal)
+            if given is None and len(looked.good) < 2:
+                self._chain.terminal.insist(*looked.lines())
                 raise FitError(
-                    f"{self._where()}: {len(good)} picture{'s' * (len(good) != 1)} that can be used, and what pictures "
-                    "have in common takes two; add some, give --model-file, or use videoparts masks for one"
+                    f"{self._where()}: 1 picture that can be used, and what pictures have in common takes two; add "
+                    "some, give --model-file, or use videoparts masks for one"
                 )
-            if not good:
-                raise FitError(f"{self._where()}: none of the pictures can be used")
-            self._write(given, good, left_out, before, new)
-        return left_out
+            self._write(given, looked, before, new)
+        return looked
 
     def _where(self) -> Path:
         return self._given[0].path.parent
@@ -144,12 +139,11 @@ class SetRun:
     def _write(
         self,
         given: PartModel | None,
-        good: Sequence[CheckedPicture],
-        left_out: dict[str, str],
+        looked: Looked,
         before: Sequence[str],
         new: Transaction,
     ) -> None:
-        options, chain = self._options, self._chain
+        options, chain, good = self._options, self._chain, looked.good
         settings = self._settings(given, good)
         run = Run(self._output, run_key(settings))
         model, unlike = self._model(given, good, run)
@@ -174,7 +168,7 @@ class SetRun:
         save_set_manifest(
             new.path / FILE,
             pictures=entries,
-            left_out=left_out,
+            left_out=looked.left_out,
             parts=edition.parts,
             outputs=made,
             settings={key: value for key, value in settings.items() if key != "pictures"} | {"run": run.key},
@@ -229,19 +223,8 @@ class SetRun:
 
     def _fit(self, source: PictureSource) -> PartModel:
         options, count = self._options, len(source.pictures)
-        views = _chosen(options.augment, count)
-        total = min(options.fit.frames, count) * (1 + PER_PICTURE * views)
-        with self._chain.terminal.bar("fit", total, unit="picture") as advance:
-            return fit_pictures(
-                source,
-                self._chain.extractor(),
-                options.fit,
-                views=views,
-                common=_chosen(options.common, count),
-                cache=self._chain.cache,
-                clock=self._chain.clock,
-                on_pictures=advance,
-            )
+        views, common = _chosen(options.augment, count), _chosen(options.common, count)
+        return self._chain.fit_set(source, views=views, common=common)
 
     def _label(
         self, model: PartModel, good: Sequence[CheckedPicture], unlike: frozenset[int], store: PictureStore

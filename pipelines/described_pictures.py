@@ -6,24 +6,12 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import combinations
 
-from videoparts.config import ComputeSettings, ExtractorSettings
 from videoparts.described import Described, describe
 from videoparts.features import Extractor
 from videoparts.frames import Pixels
 from videoparts.picture_set import Picture
-from videoparts.vit import ViTExtractor
-
-from .terminal import Terminal
 
 _BUDGET = 1 << 30  # bytes of descriptors that are kept
-
-
-def loaded(extractor: ExtractorSettings, compute: ComputeSettings, terminal: Terminal) -> ViTExtractor:
-    """The extractor; says where its weights came from."""
-    made = ViTExtractor(extractor, compute)
-    precision = str(made.dtype).removeprefix("torch.")
-    terminal.say(f"{extractor.model} from {made.origin}, {precision} on {made.device}")
-    return made
 
 
 class DescribedPictures:
@@ -43,7 +31,7 @@ class DescribedPictures:
         """Picture k, (H, W, 3) uint8, and what is known of it.
 
         Raises:
-            SourceError: it cannot be decoded, or is smaller than a patch.
+            SourceError: it cannot be decoded, is smaller than a patch, or too slim.
         """
         if k not in self._kept:
             pixels = self._pictures[k].pixels()

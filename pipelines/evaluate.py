@@ -175,7 +175,7 @@ def check_json(path: Path | None) -> None:
     if path is None or path == _STDOUT:
         return
     if path.suffix.lower() != ".json":
-        raise OutputError(f"{path}: scores are written to a file that ends in .json; with - to standard output")
+        raise OutputError(f"{path}: figures are written to a file that ends in .json; with - to standard output")
     trial = AtomicFile(path)
     trial.start()
     trial.discard()

@@ -65,9 +65,10 @@ class Extract(ExtractorOptions):
         extractor = replace(self.extractor, binned=self.extractor.binned or self.log_bin)
         options = PartOptions(preset=self.preset, source=self.source, extractor=extractor, compute=self.compute)
         chain = Chain(options, Terminal(self.quiet))
-        source = opened_inputs(chain, self.inputs, self.source)
         with only_run_in(self.output / HOME):
+            source, looked = opened_inputs(chain, self.inputs, self.source)
             self._write(chain, source)
+        looked.tell(chain.terminal)
 
     def _write(self, chain: Chain, source: Source) -> None:
         from videoparts.extraction import choose_heads, extract_features

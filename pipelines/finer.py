@@ -53,7 +53,7 @@ def _make(
     ):
         for (masks, _), found in zip(coarse, fine, strict=True):
             labels = divided(masks.labels[0], found.labels[0], within)
-            joint = counter.add(masks.frames.pixels[0], labels)
+            joint = counter.add(masks.frames.pixels[0], labels, found.links[0] if found.links else None)
             target.write(replace(masks, labels=labels[None]), [joint])
             advance(1)
     target.close()

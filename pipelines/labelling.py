@@ -9,6 +9,7 @@ from contextlib import closing
 
 from videoparts.config import RefineSettings
 from videoparts.joints import JointCounter
+from videoparts.keyframes import interval, surrounding
 from videoparts.mask_store import MaskStore
 from videoparts.parts import PartModel
 from videoparts.segmentation import segment
@@ -84,6 +85,7 @@ def labelled(
     """
     begin = max(0, first - _reach(refine)) if at is None else at
     end = None if stop is None else stop + refine.window // 2
+    begin, end = surrounding(begin, end, interval(refine.keys, source.info))
     found = prefetch(
         segment(
             source.part(begin, end),
@@ -99,7 +101,8 @@ def labelled(
     counter = JointCounter()
     with closing(found):
         for some in found:
-            joints = [counter.add(*one) for one in zip(some.frames.pixels, some.labels, strict=True)]
+            links = some.links or (None,) * len(some)
+            joints = [counter.add(*one) for one in zip(some.frames.pixels, some.labels, links, strict=True)]
             place = [source.selected.index(index) for index in some.frames.index.tolist()]
             wanted = slice(bisect_left(place, first), None if stop is None else bisect_left(place, stop))
             if len(masks := some[wanted]):

@@ -1,7 +1,7 @@
 """The command ``videoparts``: reads the command line, runs one command, turns errors into one line.
 
-Exit status: 0 done, 1 some clips of a batch have failed, 2 something in the input, the options or the output was wrong,
-130 interrupted.
+Exit status: 0 done, 1 some clips of a batch or pictures of a set have failed, 2 something in the input, the options or
+the output was wrong, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from videoparts.errors import VideoPartsError
 from videoparts.presets import DEFAULT, PRESETS, Preset, PresetName
 
 from .batch import Batch
+from .benchmark import Benchmark
 from .correspond import Correspond
 from .cosegment import Cosegment
 from .demo import Demo
@@ -63,11 +64,12 @@ Command = Union[  # noqa: UP007 - tyro reads it at run time
     Annotated[Similarity, tyro.conf.subcommand("similarity")],
     Annotated[Evaluate, tyro.conf.subcommand("evaluate")],
     Annotated[EvaluatePoints, tyro.conf.subcommand("evaluate-points")],
+    Annotated[Benchmark, tyro.conf.subcommand("benchmark")],
     Annotated[Info, tyro.conf.subcommand("info")],
 ]
 
 # Commands whose defaults hang on --preset.
-OfParts = Union[Overlay, Masks, Batch, Fit, Pca, Cosegment, Extract]  # noqa: UP007 - as above
+OfParts = Union[Overlay, Masks, Batch, Fit, Pca, Cosegment, Extract, Benchmark]  # noqa: UP007 - as above
 _OF_PARTS: Mapping[str, type[OfParts]] = {
     "overlay": Overlay,
     "masks": Masks,
@@ -76,6 +78,7 @@ _OF_PARTS: Mapping[str, type[OfParts]] = {
     "pca": Pca,
     "cosegment": Cosegment,
     "extract": Extract,
+    "benchmark": Benchmark,
 }
 
 

@@ -132,5 +132,7 @@ class MaskOutputs(MaskOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.keep_features and self.refine.keys > 1:
+            raise SettingsError("--keep-features keeps what the ViT tells of every frame: give --keys 1 with it")
         if any(not 1 <= level <= MOST_PARTS for level in self.levels):
             raise SettingsError(f"--levels must be 1 to {MOST_PARTS} each, got {','.join(map(str, self.levels))}")

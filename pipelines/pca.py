@@ -30,7 +30,6 @@ _PICTURES = (".png", ".jpg", ".jpeg")
 _MOST_COMPONENTS = 64
 _MOST_IN_GRID = 8  # pictures of which all features are in memory together
 _QUALITY = 92
-_SET_FRAMES = 32  # pictures at least, of a set, from which the object is learned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,23 +88,23 @@ class Pca(ExtractorOptions):
     def run(self) -> None:
         """Run the command."""
         from .chain import Chain
-        from .picture_inputs import is_clip, opened_inputs
+        from .cosegment import Cosegment
+        from .picture_inputs import is_clip
 
         as_video = self._makes_video()
-        fit = replace(PRESETS[self.preset].fit, parts=1)
-        if not (as_video or is_clip(self.inputs)):
-            fit = replace(fit, motion="off", frames=max(_SET_FRAMES, fit.frames))
+        preset = PRESETS[self.preset]
+        of_clip = as_video or is_clip(self.inputs)
+        fit = replace(preset.fit, parts=1) if of_clip else Cosegment.adapted(preset).fit
         options = PartOptions(
             preset=self.preset, source=self.source, extractor=self.extractor, compute=self.compute, fit=fit
         )
         chain = Chain(options, Terminal(self.quiet))
-        source = chain.open(self.inputs[0]) if as_video else opened_inputs(chain, self.inputs, self.source)
         if self.grid:
-            self._write_grid(chain, source)
+            self._write_grid(chain)
         elif as_video:
-            self._write_video(chain, source)
+            self._write_video(chain)
         else:
-            self._write_pictures(chain, source)
+            self._write_pictures(chain)
 
     def _makes_video(self) -> bool:
         """Whether a video is to be made. What contradicts itself is said before anything is opened."""
@@ -126,8 +125,14 @@ class Pca(ExtractorOptions):
         return False
 
     def _object(self, chain: Chain, source: Source) -> PartModel | None:
-        """What finds the object; None: it is not asked for."""
-        return chain.fit([source], chain.extractor()) if self.foreground else None
+        """What finds the object, in pictures as `videoparts cosegment` does; None: it is not asked for."""
+        from videoparts.picture_source import PictureSource
+
+        if not self.foreground:
+            return None
+        if isinstance(source, PictureSource):
+            return chain.fit_set(source)
+        return chain.fit([source], chain.extractor())
 
     def _components(self, chain: Chain, source: Source, parts: PartModel | None) -> Components | int:
         """The components of all; their number, where each picture has its own."""
@@ -148,10 +153,11 @@ class Pca(ExtractorOptions):
                 on_frames=advance,
             )
 
-    def _write_video(self, chain: Chain, source: Source) -> None:
+    def _write_video(self, chain: Chain) -> None:
         from videoparts.sinks.component_video import ComponentVideo
         from videoparts.sinks.encoder import Encoding
 
+        source = chain.open(self.inputs[0])
         encoding = Encoding(self.codec, self.quality, self.speed)
         sink = ComponentVideo(self.output, source.info, encoding, audio=self.audio)
         with sink:
@@ -161,11 +167,14 @@ class Pca(ExtractorOptions):
         chain.terminal.note(*source.notes, *sink.notes)
         self._say(chain, components, frames, self.output)
 
-    def _write_pictures(self, chain: Chain, source: Source) -> None:
+    def _write_pictures(self, chain: Chain) -> None:
         from videoparts.sinks.component_images import component_images
+
+        from .picture_inputs import opened_inputs
 
         around = {path.parent for path in self.inputs}  # of single pictures, the folder must not be written over
         with component_images(self.output, self.components, [*self.inputs, *around]) as sink:
+            source, looked = opened_inputs(chain, self.inputs, self.source)
             parts = self._object(chain, source)
             components = self._components(chain, source, parts)
             if not isinstance(components, int):
@@ -174,6 +183,7 @@ class Pca(ExtractorOptions):
             frames = self._paint(chain, source, components, parts, sink.write)
         chain.terminal.note(*source.notes)
         self._say(chain, components, frames, self.output)
+        looked.tell(chain.terminal)
 
     def _paint(
         self,
@@ -198,7 +208,7 @@ class Pca(ExtractorOptions):
                 advance(len(some.frames))
         return frames
 
-    def _write_grid(self, chain: Chain, source: Source) -> None:
+    def _write_grid(self, chain: Chain) -> None:
         from PIL import Image
 
         from videoparts.atomic import AtomicFile, atomic_file, ensure_not_input
@@ -206,11 +216,14 @@ class Pca(ExtractorOptions):
         from videoparts.pca_figure import layers_and_facets
         from videoparts.picture_source import PictureSource
 
+        from .picture_inputs import opened_inputs
+
         suffix = self.output.suffix.lower()
         target = self.output if suffix in _PICTURES else self.output / "grid.png"
+        AtomicFile(target)  # raises what would come after the work
+        source, looked = opened_inputs(chain, self.inputs, self.source)
         files = [picture.path for picture in source.pictures] if isinstance(source, PictureSource) else []
         ensure_not_input(target, [*self.inputs, *files])
-        AtomicFile(target)  # raises what would come after the work
         count = source.info.frames
         if count is None or count > _MOST_IN_GRID:
             raise SettingsError(
@@ -233,6 +246,7 @@ class Pca(ExtractorOptions):
             Image.fromarray(figure).save(temporary, quality=_QUALITY)  # of a .jpg; a .png has none
         chain.terminal.note(*source.notes)
         self._say(chain, 3, len(pictures), target)
+        looked.tell(chain.terminal)
 
     def _say(self, chain: Chain, components: Components | int, frames: int, target: Path) -> None:
         chain.terminal.times(chain.clock, frames)

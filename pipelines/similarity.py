@@ -68,13 +68,15 @@ class Similarity:
         from videoparts.points import require_inside
         from videoparts.sources.folder import read_picture
 
-        from .described_pictures import loaded
+        from .loading import loaded
 
         terminal, point = Terminal(self.quiet), _read_point(self.point)
         ensure_not_input(self.output, (self.one, self.other))
         AtomicFile(self.output)  # raises what would come after the work
         pictures = [Picture(path, path.stem) for path in (self.one, self.other)]
         for path in (self.one, self.other):
+            if path.is_dir():
+                raise SettingsError(f"{path} is a folder: give one picture")
             if not path.is_file():
                 raise SettingsError(f"{path}: there is no such picture; check the path")
         pixels = [read_picture(picture.path) for picture in pictures]

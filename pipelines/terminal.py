@@ -48,6 +48,11 @@ class Terminal:
             for line in lines:
                 tqdm.write(line, file=sys.stderr)
 
+    def insist(self, *lines: str) -> None:
+        """Say lines that are errors, even if quiet."""
+        for line in lines:
+            tqdm.write(" ".join(line.split()), file=sys.stderr)
+
     def times(self, clock: StageClock, frames: int) -> None:
         """A table of where the time went, the rate and the peak of memory."""
         wall = time.perf_counter() - self._start

@@ -10,8 +10,8 @@ also imports matplotlib, of which nothing is used: an empty one takes its place 
 Both sides see the same two pictures in fp32 with equal weights and the authors' settings: short side 224 unless told
 otherwise, keys of block 9 with their surroundings, stride 4 (DINO) or 7 (DINOv2). Agreement is the pairs that both find
 over the pairs that either finds. Times are of this one run: from descriptors to pairs, and with the ViT. At 224 their
-loop takes minutes and more than 10 GB. Exits with 1 if agreement is below 0.95 or the pairs are found less than 20
-times faster.
+loop takes five minutes of a processor and 1.4 GB (dinov2_vits14). Exits with 1 if agreement is below 0.95 or the pairs
+are found less than 20 times faster.
 """
 
 from __future__ import annotations

@@ -65,10 +65,12 @@ class MemorySource:
         count = min(count, n)
         yield from self._take([(2 * k + 1) * n // (2 * count) for k in range(count)], size)
 
-    def sample_around(self, count: int, at: float | None = None, *, beside: bool = True) -> Iterator[Neighbourhood]:
+    def sample_around(
+        self, count: int, at: float | None = None, *, beside: bool = True, among: int = 1
+    ) -> Iterator[Neighbourhood]:
         selected = range(len(self._frames))
         marked = None if at is None else seen_at(selected, self.info.time_base, selected, at, self.info.path)
-        return neighbourhoods(self._take, selected, count, marked, beside=beside)
+        return neighbourhoods(self._take, selected, count, marked, beside=beside, among=among)
 
     def _take(self, which: Sequence[int], size: int) -> Iterator[FrameBatch]:
         for at in range(0, len(which), size):

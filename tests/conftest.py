@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -46,6 +48,20 @@ def one_thread() -> None:
 def extractor(cache_of_weights: None) -> ViTExtractor:
     """The real DINOv2 ViT-S/14 at its defaults, in fp32."""
     return ViTExtractor(ExtractorSettings(), ComputeSettings(device="cpu", precision="fp32", offline=True))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, to open a page with."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("there is no chromium here to open the page with")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"], headless=True)
+        yield running
+        running.close()
 
 
 @pytest.fixture(scope="session")

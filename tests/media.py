@@ -21,6 +21,14 @@ Pixels = npt.NDArray[np.uint8]
 BITS = 8
 
 
+def picture_files(folder: Path, sizes: Sequence[tuple[int, int]]) -> Path:
+    """A new folder of frames 0, 1, ... of such sizes (height, width), as p0.png, p1.png, ..."""
+    folder.mkdir()
+    for i, size in enumerate(sizes):
+        Image.fromarray(picture(i, *size)).save(folder / f"p{i}.png")
+    return folder
+
+
 def picture(i: int, height: int = 96, width: int = 128) -> Pixels:
     """Frame ``i``: (height, width, 3) uint8 RGB."""
     y, x = np.mgrid[0:height, 0:width]

@@ -52,6 +52,21 @@ def test_targets_that_cannot_be_files(tmp_path):
     assert list(tmp_path.iterdir()) == [pipe]
 
 
+def test_what_cannot_be_written_is_told_before_the_work(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    for target in (tmp_path / "file" / "x.png", tmp_path / "file" / "below" / "x.png"):
+        with pytest.raises(OutputError, match="a part of its path is a file"):
+            AtomicFile(target)
+        with pytest.raises(OutputError, match="a part of its path is a file"):
+            AtomicFolder(target, lambda _: True)
+    asked = []
+    monkeypatch.setattr(os, "access", lambda path, mode: asked.append(path))  # no: root may write anywhere
+    with pytest.raises(OutputError, match="no permission: choose a place"):
+        AtomicFile(tmp_path / "new" / "x.png")
+    assert asked == [tmp_path]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_a_name_that_is_too_long(tmp_path):
     with atomic_file(tmp_path / ("x" * 255)) as temporary:
         temporary.write_text("fits")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import errno
+import hashlib
 import json
 import os
 import random
@@ -11,18 +13,28 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import imageio.v3 as iio
 import pytest
-from videoparts.pipelines.main import main
+from test_sinks_video import small_disk  # noqa: F401 - a fixture
+from videoparts.pipelines.batch import Batch
+from videoparts.pipelines.batches.contact import write_contact
+from videoparts.pipelines.batches.events import Event
+from videoparts.pipelines.batches.journal import Journal
+from videoparts.pipelines.batches.run import BatchRun
+from videoparts.pipelines.batches.work import Task, Worker
+from videoparts.pipelines.main import main, parse
 
+from videoparts.atomic import output_errors
+from videoparts.errors import ClipsFailedError, OutputError
 from videoparts.lock import only_run_in
 from videoparts.manifest import Manifest
 from videoparts.runs import HOME
 from videoparts.sources import open_source
+from videoparts.sources.base import Source
 
 QUICK = ["--load-size", "112", "--frames", "4", "--offline", "--device", "cpu", "--specks", "0"]
 COMMAND = [sys.executable, "-m", "videoparts.pipelines.main"]
@@ -86,6 +98,7 @@ def test_what_is_at_the_top_tells_of_all(quiet: Path, given: Path) -> None:
         ("deep/er/bunny", "done"),
         (FRAMES, "done"),
     ]
+    assert lines[2]["sha256"] == hashlib.sha256((given / "broken\n.mp4").read_bytes()).hexdigest()
     rows = {row["clip"]: row for row in csv.DictReader((quiet / "summary.csv").open(encoding="utf-8"))}
     assert {name: row["status"] for name, row in rows.items()} == {**dict.fromkeys(GOOD, "done"), "broken_": "failed"}
     assert int(rows[FRAMES]["frames"]) == len(Manifest.load(quiet / FRAMES).frames) == 8
@@ -157,6 +170,8 @@ def test_a_clip_that_kills_its_worker_fails_and_the_others_go_on(quiet: Path, gi
                 killed += kill_workers(process.pid)
     assert killed == 2
     assert event["failed"] == ["a clip", "broken_"]
+    (journal,) = [json.loads(line) for line in (out / "journal.jsonl").read_text().splitlines() if '"a clip"' in line]
+    assert journal["sha256"] == hashlib.sha256((given / "a clip.mp4").read_bytes()).hexdigest()
     errors = {row["clip"]: row["error"] for row in csv.DictReader((out / "summary.csv").open(encoding="utf-8"))}
     assert "was killed by signal 9 (Killed), twice; if memory ran out, take fewer --jobs" in errors["a clip"]
     assert subprocess.run([*command, "-q", "--retry-failed"], check=False).returncode == 1
@@ -202,6 +217,71 @@ def test_other_settings_are_refused_with_their_names_or_all_is_done_again(
     assert files(out) == files(quiet)
     assert batch(given, "-o", out, "--parts", "2", "--redo", "-q") == 1
     assert {len(Manifest.load(out / name).parts) for name in GOOD} == {2}
+
+
+@pytest.mark.skipif(shutil.which("mount") is None or os.geteuid() != 0, reason="only root may mount a small disk")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_full_disk_stops_it_and_the_same_command_goes_on(
+    quiet: Path,
+    given: Path,
+    small_disk: Callable[[int], Path],  # noqa: F811
+    jobs: str,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    needed = sum(-(-len(content) // 4096) for content in files(quiet).values())
+    disk = small_disk(needed // 2 * 4096)
+    out = disk / "out"
+    assert batch(given, "-o", out, "--jobs", jobs) == 2
+    *_, last = capfd.readouterr().err.splitlines()
+    assert "the disk is full: free some space" in last
+    done = [entry.clip for entry in Journal(out).entries.values() if entry.status == "done"]
+    assert last.endswith(f"; the same command goes on with {3 - len(done)} of 3 clips once there is room")
+    assert {*Journal(out).entries} == {"broken_", *done}
+    assert {path.parent.relative_to(out).as_posix() for path in out.rglob("manifest.json")} == {*done}
+    subprocess.run(["mount", "-o", "remount,size=100%", str(disk)], check=True)
+    assert batch(given, "-o", out, "--jobs", jobs, "-q") == 1
+    assert files(out) == files(quiet)
+
+
+def test_after_a_full_disk_no_other_clip_is_begun(
+    given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The same where no disk can be made: it is full when the second clip's picture is written."""
+    begun: list[str] = []
+
+    class Here:
+        jobs = 1
+
+        def run(self, tasks: Iterable[Task]) -> Iterator[Event]:
+            for task in tasks:
+                if task.kind == "label":
+                    begun.append(task.name)
+                events: list[Event] = []
+                worker.do(task, events.append)
+                yield from events
+
+    def on_a_full_disk(folder: Path, source: Source) -> Path:
+        with output_errors(folder):
+            if len(begun) == 2:
+                raise OSError(errno.ENOSPC, "No space left on device")
+        return write_contact(folder, source)
+
+    monkeypatch.setattr("videoparts.pipelines.batches.work.write_contact", on_a_full_disk)
+    out = tmp_path / "out"
+    command = parse(["batch", str(given), "-o", str(out), *QUICK, "--end", "0.3"])
+    assert isinstance(command, Batch)
+    worker = Worker(command)
+    with pytest.raises(OutputError, match=r"disk is full: .*; the same command goes on with 2 of 3 clips once there"):
+        BatchRun(command).go(Here())  # type: ignore[arg-type]  # it needs no closing
+    assert begun == GOOD[:2]
+    assert set(Journal(out).entries) == {"a clip", "broken_"}
+    rows = {row["clip"]: row["status"] for row in csv.DictReader((out / "summary.csv").open(encoding="utf-8"))}
+    assert rows == {"a clip": "done", "broken_": "failed", "deep/er/bunny": "waiting", FRAMES: "waiting"}
+    begun.clear()
+    monkeypatch.undo()
+    with pytest.raises(ClipsFailedError, match="1 of 4 clips failed"):
+        BatchRun(command).go(Here())  # type: ignore[arg-type]
+    assert begun == GOOD[1:]
 
 
 def test_failed_clips_are_taken_again_alone(

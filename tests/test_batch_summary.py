@@ -352,19 +352,6 @@ def test_a_full_disk_leaves_what_was_there(small_disk: Callable[[int], Path]) ->
 # ---- the contact sheet, in a browser
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("there is no chromium here to open the page with")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"], headless=True)
-        yield running
-        running.close()
-
-
 @pytest.fixture
 def opened(browser: Any) -> Iterator[Callable[..., Any]]:
     """Opens the page of a batch. In the end: it asked for nothing but files, and complained of nothing."""

@@ -43,3 +43,11 @@ def test_much_of_one_value_does_not_spoil_the_rest() -> None:
     planes[..., :20] = 1e4
     planes[..., 60:] = 1e-3
     assert (box(planes, 4)[..., 80:] - 1e-3).abs().max() < 1e-9
+
+
+def test_writes_where_it_is_told() -> None:
+    planes = torch.rand(2, 3, 11, 17, generator=torch.Generator().manual_seed(3))
+    room = torch.full((2, 5, 11, 17), -1.0)
+    assert box(planes, 2, room[:, 1:4]).data_ptr() == room[:, 1:4].data_ptr()
+    assert room[:, 1:4].equal(box(planes, 2))
+    assert room[:, [0, 4]].eq(-1).all()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
-from videoparts.clustering import Floats, along_axes, assign, kmeans, kmeans_elbow
+from videoparts import clustering
+from videoparts.clustering import Floats, along_axes, assign, kmeans, kmeans_elbow, one_more
 from videoparts.errors import DependencyError, FitError
+from videoparts.vit import ViTExtractor
 
 
 def blobs(clusters: int, each: int = 60, d: int = 16, spread: float = 0.05, seed: int = 0) -> Floats:
@@ -49,6 +52,50 @@ def test_the_same_seed_gives_the_same_bytes_and_another_may_not() -> None:
 def test_the_elbow_is_one_past_the_clusters_that_are_there(clusters: int) -> None:
     # The rule keeps the first k that no longer pays, as the paper's authors do.
     assert len(kmeans_elbow(blobs(clusters, each=200, spread=0.02), 0.9)) == clusters + 1
+
+
+def distance(points: Floats, centroids: Floats) -> float:
+    return float(2 - 2 * assign(points, centroids)[1].mean(dtype=np.float64))
+
+
+def descriptors_of(photograph: npt.NDArray[np.uint8], extractor: ViTExtractor) -> Floats:
+    return np.asarray(extractor.extract(photograph[None]).descriptors[0].flatten(0, 1).numpy())
+
+
+def test_one_more_cluster_at_a_time_is_as_good_as_many_new_starts(
+    photograph: npt.NDArray[np.uint8], extractor: ViTExtractor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = descriptors_of(photograph, extractor)
+    trained: list[int] = []
+    train = clustering._trained
+    monkeypatch.setattr(clustering, "_trained", lambda *given, **how: trained.append(given[1]) or train(*given, **how))
+    found = []
+    for k in (2, 5, 8, 12):
+        monkeypatch.setattr(clustering, "_MOST_CLUSTERS", k)
+        trained.clear()
+        found.append(distance(points, kmeans_elbow(points, 0.9999)))
+        assert trained == [1, 2] + [c for c in range(3, k + 1) for _ in range(min(3, c - 1))] + [k]
+    from_scratch = [distance(points, kmeans(points, k, redo=10)) for k in (2, 5, 8, 12)]
+    assert max(a / b for a, b in zip(found, from_scratch, strict=True)) < 1.02
+    assert found == sorted(found, reverse=True)
+
+
+def test_one_more_cuts_the_widest_cluster_across_its_longest_axis() -> None:
+    points = blobs(3, each=80, spread=0.01)
+    three = kmeans(points, 3)
+    joined = three[:2].sum(axis=0)
+    two = np.stack([joined / np.linalg.norm(joined), three[2]])
+    start = one_more(points, two)[0]
+    assert start.shape == (3, points.shape[1])
+    assert start.dtype == np.float32
+    # Each is nearest to another of the three that are there.
+    assert sorted((start @ three.T).argmax(axis=1)) == [0, 1, 2]
+    assert (start @ three.T).max(axis=1).min() > 0.95
+
+
+def test_equal_descriptors_end_in_one_place() -> None:
+    points = np.tile(np.eye(1, 8, dtype=np.float32), (50, 1))
+    assert np.allclose(kmeans_elbow(points, 0.9)[:, 0], 1, atol=1e-3)
 
 
 def test_the_elbow_stops_at_fifteen() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from test_correspondences import picture
 from videoparts.pipelines.described_pictures import DescribedPictures, every_pair
 from videoparts.pipelines.main import main
 
-from videoparts.pair_files import FORMAT, read_pairs
+from videoparts.pair_files import FORMAT, PairFile, read_pairs
 from videoparts.picture_set import Picture
 
 QUICK = ["--load-size", "168", "--offline", "--device", "cpu", "-q"]
@@ -141,6 +142,47 @@ def test_pairs_without_a_prediction(tmp_path: Path, capsys: pytest.CaptureFixtur
         assert "--alpha must be positive" in fails([*arguments, f"--alpha={alpha}"], capsys)
 
 
+@pytest.mark.parametrize(
+    ("more", "first", "second", "by_pair", "by_point"),
+    [
+        # the box's longer side is 80 high in the first pair, 40 wide in the second: 8 and 4 pixels
+        ([], 0.5, 0.0, 0.25, 1 / 3),
+        # the picture's is 200: 20 pixels in both
+        (["--of", "image"], 0.75, 1.0, 0.875, 5 / 6),
+    ],
+)
+def test_pck_by_hand(
+    more: list[str], first: float, second: float, by_pair: float, by_point: float, tmp_path: Path
+) -> None:
+    one = {"name": "one", "width": 50, "height": 50}
+    boxes = {"a--b": [10, 10, 50, 90], "a--c": [100, 0, 140, 30]}
+    # where points are and how far off they were found: 8 is near enough, and just beyond is not; one was not found
+    off = {"a--b": [(8, 0), (0, -8), (5, 6.3), None], "a--c": [(3, 4), (-20, 0)]}
+    for folder in ("found", "truth"):
+        (tmp_path / folder).mkdir()
+        for name, box in boxes.items():
+            other = {"name": name[-1], "width": 200, "height": 120} | ({"box": box} if folder == "truth" else {})
+            pairs = []
+            for number, by in enumerate(off[name], start=1):
+                x, y = 60.0 + number, 50.0
+                if folder == "found" and by is not None:
+                    x, y = x + by[0], y + by[1]
+                if folder == "truth" or by is not None:
+                    pairs.append({"number": number, "one": [1, 1], "other": [x, y]})
+            told = {"format": FORMAT, "one": one, "other": other, "pairs": pairs}
+            (tmp_path / folder / f"{name}.json").write_text(json.dumps(told))
+    report = tmp_path / "scores.json"
+    folders = [str(tmp_path / "found"), str(tmp_path / "truth")]
+    assert main(["evaluate-points", *folders, "--alpha", "0.1", "--json", str(report), "-q", *more]) == 0
+    scores = json.loads(report.read_text())
+    assert [(one["pair"], one["pck"], one["points"], one["missing"]) for one in scores["pairs"]] == [
+        ("a--b", [first], 4, 1),
+        ("a--c", [second], 2, 0),
+    ]
+    assert scores["pck_mean_of_pairs"] == pytest.approx([by_pair])
+    assert scores["pck_of_all_points"] == pytest.approx([by_point])
+
+
 def test_each_picture_is_looked_at_once(tmp_path: Path) -> None:
     extractor = ColourExtractor()
     Image.fromarray(picture([0, 1, 2, 3, 4, 5], 16, 24)).save(tmp_path / "a.png")
@@ -168,12 +210,13 @@ def test_what_cannot_be_compared(pictures: Path, tmp_path: Path, capsys: pytest.
     def said(*arguments: str) -> str:
         return fails(["correspond", *QUICK, *arguments, "-o", out], capsys)
 
+    assert "no input is given" in said()
     assert "one picture only" in said(a)
     assert "there is no such picture" in said(a, str(tmp_path / "none.png"))
     (tmp_path / "broken.png").write_bytes((pictures / "b.png").read_bytes()[:5000])
     assert "broken.png" in said(a, str(tmp_path / "broken.png"))
     Image.new("RGB", (300, 9)).save(tmp_path / "thin.png")
-    assert "300x9 pixels are less than one patch of 14" in said(a, str(tmp_path / "thin.png"))
+    assert "thin.png: is 300x9, smaller than one patch of 14x14" in said(a, str(tmp_path / "thin.png"))
     assert "below one patch" in said(a, b, "--load-size", "13")
     assert "--pairs must be" in said(a, b, "--pairs", "0")
     assert "--layer 12" in said(a, b, "--layer", "12")
@@ -192,12 +235,62 @@ def test_what_cannot_be_compared(pictures: Path, tmp_path: Path, capsys: pytest.
     assert not Path(out).exists()
     Path(out).touch()
     assert "is a file: give the name of a folder" in said(a, b)
+    assert "a part of its path is a file" in fails(["correspond", a, b, "-o", f"{out}/pairs", *QUICK], capsys)
     Path(out).unlink()
     (tmp_path / "x").mkdir()
     Image.new("RGB", (50, 50)).save(tmp_path / "x" / "a--b.png")
     Image.new("RGB", (50, 50)).save(tmp_path / "x" / "a.png")
     Image.new("RGB", (50, 50)).save(tmp_path / "x" / "b.png")
-    assert "is an input too" in fails(["correspond", str(tmp_path / "x"), "-o", str(tmp_path / "x"), *QUICK], capsys)
+    x = str(tmp_path / "x")
+    assert "is an input too" in fails(["correspond", x, "-o", x, *QUICK], capsys)
+    both = [f"{x}/a.png", f"{x}/a--b.png", f"{x}/b.png"]  # what is written of two of them is the third
+    assert "a--b.png is an input too" in fails(["correspond", *both, "-o", x, *QUICK], capsys)
+
+
+def test_pictures_that_cannot_be_used_are_named_and_the_rest_is_done(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mixed = tmp_path / "mixed"
+    shutil.copytree(pictures, mixed)
+    (mixed / "b.png").write_bytes((mixed / "b.png").read_bytes()[:5000])
+    Image.new("RGB", (300, 9)).save(mixed / "d.png")
+    assert main(["correspond", str(mixed), "-o", str(tmp_path / "out"), *QUICK]) == 1
+    first, second, last = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"left out: {mixed / 'b.png'}: the picture cannot be decoded")
+    assert second == f"left out: {mixed / 'd.png'}: is 300x9, smaller than one patch of 14x14; leave it out"
+    assert last == "videoparts: 2 of 4 pictures could not be used, the others are done"
+    assert names(tmp_path / "out") == ["a--c.csv", "a--c.json", "a--c.png"]
+    # given points are of the first picture: where that is broken, they are not taken for another's
+    told = {"format": FORMAT, "one": {"name": "b", "width": 501, "height": 351}}
+    points = tmp_path / "points"
+    points.mkdir()
+    (points / "b--a.json").write_text(json.dumps(told | {"pairs": [{"number": 1, "one": [5, 3]}]}))
+    given = [str(mixed / name) for name in ("b.png", "a.png", "c.jpg")]
+    for one in (points, points / "b--a.json"):
+        assert "b.png" in fails(["correspond", *given, "-o", str(tmp_path / "p"), "--points", str(one), *QUICK], capsys)
+    # and a file of pictures that are not given is told
+    shutil.copy(points / "b--a.json", points / "x--y.json")
+    assert main(["correspond", str(pictures), "-o", str(tmp_path / "p"), "--points", str(points), *QUICK[:-1]]) == 0
+    assert "1 of 2 files are of other pictures, as x--y" in capsys.readouterr().err
+
+
+def test_stopped_it_says_how_far_it_came(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from videoparts import pair_files
+
+    write, count = pair_files.write_json, [0]
+
+    def stopped(path: Path, content: PairFile) -> None:
+        write(path, content)
+        count[0] += 1
+        if count[0] == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(pair_files, "write_json", stopped)
+    assert main(["correspond", str(pictures), "-o", str(tmp_path / "out"), *QUICK]) == 130
+    assert capsys.readouterr().err.strip() == "videoparts: stopped; 2 of 3 pairs of pictures are written"
+    assert sum(name.endswith(".csv") for name in names(tmp_path / "out")) == 3  # of the third all but the end is known
 
 
 def test_no_point_in_common(
@@ -241,6 +334,7 @@ def test_similarity_refuses(pictures: Path, tmp_path: Path, capsys: pytest.Captu
     assert "must end in .png" in said(a, b, "--point", "1,2", output=str(tmp_path / "sim.html"))
     assert "must end in .html" in said(a, b, "--page")
     assert "no such picture" in said(a, str(tmp_path / "none.png"), "--point", "1,2")
+    assert "is a folder: give one picture" in said(a, str(pictures), "--point", "1,2")
     assert "is an input too" in said(a, b, "--point", "1,2", output=b)
     assert "--marks" in said(a, b, "--point", "1,2", "--marks", "-1")
     assert names(tmp_path) == []

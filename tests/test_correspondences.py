@@ -94,7 +94,7 @@ def test_a_picture_smaller_than_a_patch() -> None:
         def grid(self, size: tuple[int, int]) -> Grid:
             return Grid.fit(size, 96, 8, 8)
 
-    with pytest.raises(SourceError, match=r"^tiny\.png: 100x7 pixels are less than one patch of 8"):
+    with pytest.raises(SourceError, match=r"^tiny\.png: is 100x7, smaller than one patch of 8x8"):
         describe(np.zeros((7, 100, 3), np.uint8), Resizing(), "tiny.png")
 
 
@@ -117,5 +117,5 @@ def test_smoothing_in_pieces_is_smoothing(monkeypatch: pytest.MonkeyPatch) -> No
     attention = torch.rand(2, 3, 5, 7, generator=random)
     tokens = torch.nn.functional.normalize(torch.randn(2, 5, 7, 6, generator=random), dim=-1)
     whole = smooth_saliency(attention, tokens, [0, 2])
-    monkeypatch.setattr("videoparts.saliency._CELLS", 35 * 4)
+    monkeypatch.setattr("videoparts.saliency._SIDE", 4)
     torch.testing.assert_close(smooth_saliency(attention, tokens, [0, 2]), whole)

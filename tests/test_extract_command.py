@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from media import Clip, picture
+from media import Clip, picture, picture_files
 from PIL import Image
-from tiny import TINY, tiny_extractor, tiny_file
+from tiny import tiny_extractor, tiny_options
 from videoparts.pipelines import extract
 from videoparts.pipelines.main import main, parse
 
@@ -22,18 +22,12 @@ SIZES = [(64, 96), (64, 96), (96, 64), (50, 71)]
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    for i, (height, width) in enumerate(SIZES):
-        Image.fromarray(picture(i, height, width)).save(folder / f"p{i}.png")
-    return folder
+    return picture_files(tmp_path / "pictures", SIZES)
 
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> list[str]:
-    weights = str(tiny_file(tmp_path))
-    fp32 = ["--precision", "fp32", "--device", "cpu", "--offline", "-q"]
-    return ["--model", TINY["v2"], "--weights", weights, "--load-size", "32", *fp32]
+    return tiny_options(tmp_path)
 
 
 @pytest.fixture
@@ -88,9 +82,10 @@ def test_a_run_goes_on_where_it_was(
     command = ["extract", str(pictures), "-o", str(out), *tiny]
     broken = (pictures / "p2.png").read_bytes()
     (pictures / "p2.png").write_bytes(b"no picture")
-    assert main([*command, "--heads", "1"]) == 2  # stops there
-    assert "p2.png" in capsys.readouterr().err
-    assert "p3.safetensors" not in written
+    assert main([*command, "--heads", "1"]) == 1  # the others are done
+    assert "left out: " in (said := capsys.readouterr().err)
+    assert "p2.png: this is not a picture" in said
+    assert sorted(written) == ["p0.safetensors", "p1.safetensors", "p3.safetensors"]
     (pictures / "p2.png").write_bytes(broken)
     before = set(written)
     written.clear()

@@ -9,7 +9,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from videoparts.one_thread import one_thread
+from videoparts.one_thread import each_on_one_thread, one_thread
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +57,33 @@ def test_another_thread_waits_until_this_one_has_left() -> None:
         assert threads_of_numpy() == {1}
     assert entered.wait(60)
     other.join()
+
+
+def test_what_is_done_beside_something_else_has_one_thread_each_and_keeps_its_order() -> None:
+    together = threading.Barrier(2, timeout=60)
+
+    def look(item: int) -> tuple[int, int, int]:
+        together.wait()  # passes only where two are at work
+        return item, torch.get_num_threads(), threading.get_ident()
+
+    with one_thread():
+        seen = each_on_one_thread(look, range(6))
+        assert torch.get_num_threads() == 1
+        with one_thread():
+            assert [item for item, _, _ in each_on_one_thread(look, range(4))] == [0, 1, 2, 3]
+    assert [item for item, _, _ in seen] == list(range(6))
+    assert {threads for _, threads, _ in seen} == {1}
+    assert threading.get_ident() not in {ident for _, _, ident in seen}
+    assert torch.get_num_threads() == 2
+
+
+def test_on_one_core_it_is_done_here() -> None:
+    torch.set_num_threads(1)
+    with one_thread():
+        assert each_on_one_thread(lambda _: threading.get_ident(), range(3)) == [threading.get_ident()] * 3
+
+
+def test_an_error_of_one_of_several_comes_out() -> None:
+    with one_thread(), pytest.raises(ZeroDivisionError):
+        each_on_one_thread(lambda item: 1 // (item - 2), range(5))
+    assert torch.get_num_threads() == 2

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import safetensors
-from media import Clip, picture
+from media import Clip, picture, picture_files
 from PIL import Image
-from tiny import TINY, tiny_file
+from tiny import tiny_options
 from videoparts.pipelines.main import main, parse
 
 from videoparts.presets import PRESETS
@@ -20,17 +20,12 @@ SIZES = [(64, 96), (64, 96), (96, 64), (50, 71)]
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    for i, (height, width) in enumerate(SIZES):
-        Image.fromarray(picture(i, height, width)).save(folder / f"p{i}.png")
-    return folder
+    return picture_files(tmp_path / "pictures", SIZES)
 
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> list[str]:
-    weights = str(tiny_file(tmp_path))
-    return ["--model", TINY["v2"], "--weights", weights, "--load-size", "32", "--device", "cpu", "--offline", "-q"]
+    return tiny_options(tmp_path)
 
 
 def seen(path: Path) -> npt.NDArray[np.uint8]:
@@ -65,6 +60,20 @@ def test_what_an_earlier_run_has_made_goes_and_nothing_else(pictures: Path, tiny
     assert main(["pca", str(pictures), "-o", str(out), "--components", "2", "--each", *tiny]) == 0
     names = {f"component-{k}/p{i}.png" for k in (1, 2) for i in range(3)}
     assert set(tree(out)) == {*names, "notes.txt"}
+
+
+def test_pictures_that_cannot_be_used_are_named_and_the_rest_is_done(
+    pictures: Path, tiny: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["pca", str(pictures), "-o", str(tmp_path / "without"), *tiny]) == 0
+    (pictures / "a.png").write_bytes((pictures / "p0.png").read_bytes()[:200])
+    (pictures / "p2b.jpg").touch()
+    assert main(["pca", str(pictures), "-o", str(tmp_path / "out"), *tiny]) == 1
+    first, second, last = capsys.readouterr().err.splitlines()  # quiet or not
+    assert first.startswith(f"left out: {pictures / 'a.png'}: the picture cannot be decoded")
+    assert second == f"left out: {pictures / 'p2b.jpg'}: the file is empty; make or remove it"
+    assert last == "videoparts: 2 of 6 pictures could not be used, the others are done"
+    assert tree(tmp_path / "out") == tree(tmp_path / "without")
 
 
 def test_nothing_else_is_replaced(
@@ -125,8 +134,12 @@ def test_a_grid(pictures: Path, tiny: list[str], tmp_path: Path) -> None:
         (["-o", "out"], "no input is given; name pictures, folders of pictures, or a clip"),
         (["nowhere", "-o", "out"], "there is no such picture or folder"),
         (["empty", "-o", "out"], "holds no pictures"),
-        (["broken.png", "-o", "out"], "broken.png: the picture cannot be decoded"),
-        (["icon.png", "-o", "out"], "icon is 3x3, smaller than one patch of 4x4"),
+        (["broken.png", "-o", "out"], "broken.png: this is not a picture, or a broken one; make or remove it"),
+        (["icon.png", "-o", "out"], "icon.png: is 3x3, smaller than one patch of 4x4"),
+        (["slim.png", "-o", "out"], "slim.png: is 400x20, more than 16 times as long as wide"),
+        (["slim.png", "-o", "out.png", "--grid"], "slim.png: is 400x20, more than 16 times as long as wide"),
+        (["icon.png", "slim.png", "-o", "out"], "leave it out; and none of the 1 others can be used either"),
+        (["plain.png", "-o", "out", "--foreground"], "every picture is of one colour, there is no object; give others"),
         (["pictures", "-o", "broken.png/out"], "a part of its path is a file: choose another place"),
     ],
 )
@@ -142,6 +155,8 @@ def test_what_is_wrong_is_one_line(
     Path("empty").mkdir()
     Path("broken.png").write_text("no picture")
     Image.fromarray(picture(0, 3, 3)).save("icon.png")
+    Image.fromarray(picture(0, 20, 400)).save("slim.png")
+    Image.new("RGB", (64, 48), (90, 120, 30)).save("plain.png")
     before = sorted(pictures.parent.iterdir())
     assert main(["pca", *given, *tiny]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
@@ -176,6 +191,11 @@ def test_the_object_of_real_pictures(photograph: npt.NDArray[np.uint8], tmp_path
     rgb = seen(out / "rgb" / "p0.png")
     shown = (rgb.max(axis=-1) > 0).mean()
     assert 0.02 < shown < 0.6
+    common = tmp_path / "common"
+    assert main(["cosegment", *inputs, "-o", str(common), "--load-size", "168", "--offline", "--device", "cpu"]) == 0
+    object_ = seen(common / "object" / "p0.png") > 0  # what cosegment finds in them
+    painted = rgb.max(axis=-1) > 0.15 / 2 * 255
+    assert (painted & object_).sum() > 0.9 * (painted | object_).sum()
     cropped = seen(out / "rgb" / "p1.png")
     rgb = rgb[:, 40:600]
     both = (rgb.max(axis=-1) > 0) & (cropped.max(axis=-1) > 0)

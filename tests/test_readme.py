@@ -61,6 +61,7 @@ def test_its_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
         "fit",
         "demo",
         "evaluate",
+        "benchmark",
         "info",
         *PICTURES,
     ):

@@ -62,8 +62,12 @@ def slow_smooth(attention: torch.Tensor, tokens: torch.Tensor, heads: list[int])
     return out
 
 
+@pytest.mark.parametrize("side", [1, 50, 64, 192, 256])
 @pytest.mark.parametrize("heads", [[0], [0, 2], [0, 1, 2]])
-def test_smooth_saliency_is_that_of_the_definition(heads: list[int]) -> None:
+def test_smooth_saliency_is_that_of_the_definition(
+    heads: list[int], side: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("videoparts.saliency._SIDE", side)
     attention = looks("object", "rest", "noise")
     attention[0, 0, 5, 5] += 1  # one patch that attracts far more than ten times the mean
     random = torch.Generator().manual_seed(1)

@@ -166,7 +166,7 @@ def test_the_papers_vote_labels_a_clip_too() -> None:
     model = fit_parts(source, extractor, replace(FIT, foreground="vote", threshold=0.3))
     assert isinstance(model.probe, CentroidProbe)
     labels = labels_of(source, extractor, model)
-    assert agreement(labels, np.stack([truth(i) for i in range(20)]))[0] > 0.97
+    assert agreement(labels, np.stack([truth(i) for i in range(20)]))[0] > 0.95
 
 
 def test_patches_at_the_edge_count_least_for_the_parts() -> None:
@@ -327,7 +327,7 @@ def test_where_the_time_goes_is_counted() -> None:
     clock, source, extractor = StageClock(), clip(), ColourExtractor()
     model = fit_parts(source, extractor, FIT, clock=clock)
     list(segment(source, extractor, model, clock=clock))
-    assert set(clock.seconds) == {"decode", "flow", "vit", "cluster", "window", "refine"}
+    assert set(clock.seconds) == {"decode", "flow", "vit", "cluster", "link", "window", "refine"}
     assert all(seconds > 0 for seconds in clock.seconds.values())
 
 

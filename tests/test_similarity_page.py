@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,19 +36,6 @@ def made(size: tuple[int, int], seed: int, dimensions: int = 24) -> tuple[Pixels
     ones = torch.ones(n)
     pixels = np.random.default_rng(seed).integers(0, 255, (*size, 3)).astype(np.uint8)
     return pixels, Described(unit_length(rows), ones, ones > 0, grid, size)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("there is no chromium here to open the page with")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"], headless=True)
-        yield running
-        running.close()
 
 
 @pytest.mark.parametrize("dimensions", [24, 700])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,3 +56,10 @@ def test_x264_does_without_what_makes_its_files_differ(tmp_path, suffix):
     content = (tmp_path / f"out{suffix}").read_bytes()
     assert b" mbtree=0 " in content
     assert b"sync_lookahead" not in content
+
+
+@pytest.mark.parametrize(("speed", "between"), [(None, False), ("medium", True)])
+def test_x264_leaves_small_partitions_between_frames_out_unless_a_speed_is_asked_for(tmp_path, speed, between):
+    write(tmp_path / "out.mp4", clip("x.mp4"), speed=speed)
+    analyse = re.search(rb" analyse=0x[0-9a-f]+:0x([0-9a-f]+) ", (tmp_path / "out.mp4").read_bytes())
+    assert (int(analyse[1], 16) & 0x110 != 0) is between  # P and B partitions of 8 x 8

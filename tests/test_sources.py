@@ -23,6 +23,7 @@ from videoparts.config import SourceSettings
 from videoparts.errors import SettingsError, SourceError
 from videoparts.frames import FrameBatch
 from videoparts.sources import Source, open_source
+from videoparts.sources.folder import read_picture
 
 try:
     import decord  # noqa: F401
@@ -514,6 +515,16 @@ class TestFolder:
         (tmp_path / "b.png").write_bytes(content[:keep])
         with pytest.raises(SourceError, match=r"b\.png: .*make or remove it"):
             read(open_source(tmp_path))
+
+    def test_one_that_is_empty_or_too_large_is_told_so(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        folder(tmp_path, ["a.png"])
+        (tmp_path / "b.png").touch()
+        with pytest.raises(SourceError, match=r"b\.png: the file is empty; make or remove it"):
+            read_picture(tmp_path / "b.png")
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 9)
+        for reading in (lambda: read_picture(tmp_path / "a.png"), lambda: open_source(tmp_path)):
+            with pytest.raises(SourceError, match=r"a\.png: the picture has more pixels than Pillow opens; make it"):
+                reading()
 
     @pytest.mark.parametrize(
         ("name", "picture_"),

@@ -172,6 +172,16 @@ def test_what_stops_a_commit_in_the_middle_can_be_put_right(folder: Path) -> Non
     assert content(folder) == NEW
 
 
+def test_what_a_killed_run_held_goes_with_the_next(tmp_path: Path) -> None:
+    home = tmp_path / "out" / HOME
+    for left in ((), (".lock",)):  # nothing, or as a run leaves it that was killed
+        fill(home, dict.fromkeys(left, ""))
+        with only_run_in(home):
+            assert (home / ".lock").exists()
+        assert [path.name for path in tmp_path.iterdir()] == (["out"] if left else [])
+        assert not home.exists()
+
+
 def test_a_reader_ends_what_was_committed_and_leaves_the_rest(folder: Path) -> None:
     stage = committed(folder, MADE)
     with only_run_in(folder / HOME), pytest.raises(OutputError, match="another run is writing"):

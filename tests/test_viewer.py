@@ -184,19 +184,6 @@ def test_a_title_is_text():
 # ---- in the browser
 
 
-@pytest.fixture(scope="module")
-def browser():
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("there is no chromium here to open the page with")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"], headless=True)
-        yield running
-        running.close()
-
-
 class Page:
     """An open page. Keeps what it asked the network for, and what it complained of."""
 

@@ -329,6 +329,34 @@ def test_extract_refuses_what_is_not_frames(wrong: torch.Tensor) -> None:
         tiny_extractor("v1").extract(wrong)
 
 
+# On CUDA
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_cuda_gets_computes_the_same(family: str) -> None:
+    extractor, pixels = tiny_extractor(family, stride=2), frames(3)
+    # timm's own blocks, with torch's fused attention.
+    assert all(block.attn.fused_attn for block in extractor._blocks)
+    plain = extractor.extract(pixels, attention=True, tokens=True)
+    extractor._patch_weight = extractor._patch_weight.contiguous(memory_format=torch.channels_last)
+    last = extractor.extract(pixels, attention=True, tokens=True)
+    for name in ("descriptors", "attention", "tokens"):
+        assert (getattr(last, name) - getattr(plain, name)).abs().max() < 1e-5
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_cuda_is_close_to_the_cpu(family: str, precision: Any) -> None:
+    settings, weights = ExtractorSettings(model=TINY[family], load_size=32, stride=2), tiny_weights(family)
+    there = ViTExtractor(settings, ComputeSettings(device="cuda", precision=precision), weights=weights)
+    here = ViTExtractor(settings, ComputeSettings(device="cpu", precision="fp32"), weights=weights)
+    found, wanted = (e.extract(frames(5), attention=True, tokens=True) for e in (there, here))
+    for name in ("descriptors", "tokens"):
+        cosines = F.cosine_similarity(getattr(found, name).cpu(), getattr(wanted, name), dim=-1)
+        assert cosines.min() > (0.99999 if precision == "fp32" else 0.998)
+
+
 # No more than needed
 
 
@@ -363,8 +391,11 @@ def count_calls(extractor: ViTExtractor) -> list[str]:
         ("token", DEPTH - 1, "attention tokens", DEPTH),
     ],
 )
-def test_no_block_runs_in_vain(family: str, facet: str, layer: int, asked: str, whole_blocks: int) -> None:
-    extractor = tiny_extractor(family, facet=facet, layer=layer)
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_no_block_runs_in_vain(
+    family: str, facet: str, layer: int, asked: str, whole_blocks: int, precision: str
+) -> None:
+    extractor = tiny_extractor(family, facet=facet, layer=layer, precision=precision)
     called = count_calls(extractor)
     extractor.describe(picture(20, 20), attention="attention" in asked, tokens="tokens" in asked)
     assert called == [f"{i}.{n}" for i in range(whole_blocks) for n in ("attn.qkv", "attn.proj", "attn", "mlp")]

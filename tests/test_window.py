@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from moving import coloured, texture
@@ -15,7 +16,8 @@ from videoparts.clock import StageClock
 from videoparts.config import RefineSettings
 from videoparts.errors import SettingsError
 from videoparts.frames import FrameBatch, Pixels
-from videoparts.window import Scored, windowed
+from videoparts.linked import Scored
+from videoparts.window import windowed
 
 HEIGHT, WIDTH, CELL = 96, 144, 3
 SIZE = (HEIGHT // CELL, WIDTH // CELL)
@@ -35,11 +37,17 @@ def noise(frames: int, parts: int = 3, seed: int = 0) -> torch.Tensor:
 def batches(pixels: Pixels, scores: torch.Tensor, size: int = 1, start: int = 0) -> Iterator[Scored]:
     for at in range(start, len(pixels), size):
         some = np.arange(at, min(at + size, len(pixels)))
-        yield FrameBatch(pixels[some], some, some.copy(), Fraction(1, 25)), scores[some]
+        frames = FrameBatch(pixels[some], some, some.copy(), Fraction(1, 25))
+        yield Scored(frames, linked_to(pixels, some, start), scores[some])
+
+
+def linked_to(pixels: Pixels, some: npt.NDArray[np.int64], start: int) -> tuple[links.Link | None, ...]:
+    lumas = {i: links.link_luma(pixels[i]) for i in range(max(start, some[0] - 1), some[-1] + 1)}
+    return tuple(links.link(lumas[i - 1], lumas[i]) if i > start else None for i in some)
 
 
 def averaged(pixels: Pixels, scores: torch.Tensor, width: int, size: int = 1, start: int = 0) -> torch.Tensor:
-    return torch.cat([some for _, some in windowed(batches(pixels, scores, size, start), width)])
+    return torch.cat([some.scores for some in windowed(batches(pixels, scores, size, start), width)])
 
 
 @pytest.mark.parametrize("width", [0, 1])
@@ -59,9 +67,9 @@ def test_the_batch_size_and_threads_change_nothing(width: int, size: int, thread
         items = list(windowed(batches(pixels, scores, size), width))
     finally:
         torch.set_num_threads(1)
-    assert torch.cat([some for _, some in items]).equal(one)
-    assert [len(batch) for batch, _ in items] == [len(batch) for batch, _ in batches(pixels, scores, size)]
-    assert np.concatenate([batch.index for batch, _ in items]).tolist() == list(range(11))
+    assert torch.cat([some.scores for some in items]).equal(one)
+    assert [len(some.frames) for some in items] == [len(some.frames) for some in batches(pixels, scores, size)]
+    assert np.concatenate([some.frames.index for some in items]).tolist() == list(range(11))
     assert not one.equal(scores)
 
 
@@ -154,11 +162,11 @@ def test_few_frames_are_held(size: int, width: int) -> None:
     def counted() -> Iterator[Scored]:
         nonlocal drawn
         for item in batches(pixels, scores, size):
-            drawn += len(item[0])
+            drawn += len(item.frames)
             yield item
 
-    for batch, _ in windowed(counted(), width):
-        given += len(batch)
+    for some in windowed(counted(), width):
+        given += len(some.frames)
         ahead = max(ahead, drawn - given)
     assert given == 30
     assert ahead < width // 2 + size
@@ -168,24 +176,11 @@ def test_memory_does_not_grow() -> None:
     frames = window._Frames(2)
     most = 0
     for item in batches(pan(40), noise(40)):
-        frames.add(*item)
+        frames.add(item)
         while frames.ready():
             frames.take()
         most = max(most, len(frames._held))
     assert most == 4  # two before the next one, itself and the one after
-
-
-def test_each_pair_of_frames_is_linked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    count = 0
-
-    def counting(earlier: Pixels, later: Pixels) -> links.Link:
-        nonlocal count
-        count += 1
-        return links.link(earlier, later)
-
-    monkeypatch.setattr(window, "link", counting)
-    averaged(pan(10), noise(10), 7, size=4)
-    assert count == 9
 
 
 @pytest.mark.parametrize("width", [0, 5])

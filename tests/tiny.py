@@ -113,11 +113,19 @@ def tiny_file(folder: Path, family: str = "v2", seed: int = 0) -> Path:
     return path
 
 
-def tiny_extractor(family: str = "v2", *, precision: Any = "fp32", seed: int = 0, **settings: Any) -> ViTExtractor:
+def tiny_options(folder: Path) -> list[str]:
+    """A quiet command line's options for the same model in the same precision; its weights go to ``folder``."""
+    model = ["--model", TINY["v2"], "--weights", str(tiny_file(folder)), "--load-size", "32"]
+    return [*model, "--precision", "fp32", "--device", "cpu", "--offline", "-q"]
+
+
+def tiny_extractor(
+    family: str = "v2", *, precision: Any = "fp32", runtime: Any = "torch", seed: int = 0, **settings: Any
+) -> ViTExtractor:
     """An extractor that takes milliseconds; ``settings`` are those of `ExtractorSettings`."""
     settings.setdefault("load_size", 32)
     return ViTExtractor(
         ExtractorSettings(model=TINY[family], **settings),
-        ComputeSettings(device="cpu", precision=precision),
+        ComputeSettings(device="cpu", precision=precision, runtime=runtime),
         weights=tiny_weights(family, seed),
     )

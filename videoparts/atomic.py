@@ -41,6 +41,7 @@ class AtomicFile:
         self._new_parents: list[Path] = []
         with output_errors(target):
             self._check()
+            _require_writable(self.target)
 
     def start(self) -> Path:
         """Make the parent folders and the empty temporary file; return its path."""
@@ -173,6 +174,15 @@ def output_errors(path: Path) -> Iterator[None]:
         raise OutputError(f"cannot write {path}: {_reason(error)}") from error
 
 
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or what it came from, is that of a full disk."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def _reason(error: OSError) -> str:
     return {
         errno.ENOSPC: "the disk is full: free some space or choose another place",
@@ -223,6 +233,15 @@ def _alive(pid: int) -> bool:
     except OSError:
         return True
     return True
+
+
+def _require_writable(target: Path) -> None:
+    """Raise the OSError that making a file would raise, where that can be told before the work."""
+    above = next((folder for folder in target.parents if folder.exists()), None)
+    if above is not None and not above.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    if above is not None and not os.access(above, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _make_parents(target: Path, made: list[Path]) -> None:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import DependencyError, FitError
+from .one_thread import each_on_one_thread
 
 Floats = npt.NDArray[np.float32]
 
 _ITERATIONS = 30
 _REDO = 3  # k-means keeps the best of so many starts
 _MOST_CLUSTERS = 15  # the elbow of the paper's authors looks no further
+_FEW_ROUNDS = 5  # of k-means, from clusters that are good but for one
+_TRIES = 3  # clusters that are split, to see which is best
+_POWERS = 10  # iterations that find the longest axis of a cluster, nearly
 _ELBOW_SAMPLE = 6000  # descriptors that are enough to see where the elbow is
+_gpu = threading.Lock()  # of a GPU, each clustering takes much memory to work in: one at a time
 
 
 def kmeans(descriptors: Floats, k: int, seed: int = 0, *, redo: int = _REDO, spherical: bool = True) -> Floats:
@@ -38,25 +44,29 @@ def kmeans(descriptors: Floats, k: int, seed: int = 0, *, redo: int = _REDO, sph
         FitError: fewer descriptors than clusters.
         DependencyError: faiss is not installed.
     """
-    faiss = _faiss()
-    n, d = descriptors.shape
+    n = len(descriptors)
     if n < k:
         raise FitError(
             f"{n} descriptors cannot make {k} clusters; sample more frames (--frames) or ask for fewer parts"
         )
-    algorithm = faiss.Kmeans(
-        d,
-        k,
-        niter=_ITERATIONS,
-        nredo=redo,
-        spherical=spherical,
-        seed=seed,
-        min_points_per_centroid=1,  # faiss would warn on the terminal below 39, which is its habit, not a limit
-        max_points_per_centroid=n,  # faiss would cluster a sample of its own drawing
-        gpu=hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0,
-    )
-    with _one_thread(faiss):
-        algorithm.train(np.ascontiguousarray(descriptors, dtype=np.float32))
+    return _trained(descriptors, k, niter=_ITERATIONS, nredo=redo, spherical=spherical, seed=seed)
+
+
+def _trained(descriptors: Floats, k: int, start: Floats | None = None, **how: Any) -> Floats:
+    """k centroids (k, D) of faiss; from a start (k, D), or from descriptors that it draws."""
+    faiss = _faiss()
+    n, d = descriptors.shape
+    gpu = hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0
+    with _one_thread(faiss), _gpu if gpu else nullcontext():
+        algorithm = faiss.Kmeans(
+            d,
+            k,
+            min_points_per_centroid=1,  # faiss would warn on the terminal below 39, which is its habit, not a limit
+            max_points_per_centroid=n,  # faiss would cluster a sample of its own drawing
+            gpu=gpu,
+            **how,
+        )
+        algorithm.train(np.ascontiguousarray(descriptors, dtype=np.float32), init_centroids=start)
     return np.asarray(algorithm.centroids, dtype=np.float32).reshape(k, d)
 
 
@@ -82,16 +92,17 @@ def nearest(points: Floats, centroids: Floats) -> npt.NDArray[np.int64]:
     return np.asarray((points @ centroids.T - (centroids**2).sum(axis=1) / 2).argmax(axis=1))
 
 
-def kmeans_elbow(descriptors: Floats, elbow: float, seed: int = 0) -> Floats:
+def kmeans_elbow(descriptors: Floats, elbow: float) -> Floats:
     """Cluster with growing k until that pays no more (paper, section 4: the elbow rule).
 
     Stops at the first k whose mean squared distance is more than ``elbow`` times that of k - 1, and keeps that k, as
-    the paper's authors do.
+    the paper's authors do. They begin anew, ten times, for each k. Here k clusters are those of k - 1, of which each of
+    the three with the largest distance is split, and the best after a few rounds of k-means is kept: as good as the
+    best of ten starts, and chance has no part in it.
 
     Args:
         descriptors: (n, D) float32, unit length.
         elbow: 0..1; nearer to 1 gives more clusters.
-        seed: of the starting points.
 
     Returns:
         (k, D) float32, k at most 15.
@@ -101,13 +112,47 @@ def kmeans_elbow(descriptors: Floats, elbow: float, seed: int = 0) -> Floats:
         DependencyError: faiss is not installed.
     """
     sample = descriptors[:: max(1, len(descriptors) // _ELBOW_SAMPLE)]
-    k, distance = 1, _mean_distance(sample, kmeans(sample, 1, seed, redo=1))
-    while k < min(_MOST_CLUSTERS, len(sample)):
-        k, last = k + 1, distance
-        distance = _mean_distance(sample, kmeans(sample, k, seed, redo=1))
+    centroids = kmeans(sample, 1, redo=1)
+    distance = _mean_distance(sample, centroids)
+    while len(centroids) < min(_MOST_CLUSTERS, len(sample)):
+        tried = each_on_one_thread(lambda start: _rounds(sample, start, _FEW_ROUNDS), one_more(sample, centroids))
+        distances = [_mean_distance(sample, some) for some in tried]
+        best = int(np.argmin(distances))
+        centroids, last, distance = tried[best], distance, distances[best]
         if distance > elbow * last:
             break
-    return kmeans(descriptors, k, seed)
+    return _rounds(descriptors, centroids, _ITERATIONS)
+
+
+def one_more(descriptors: Floats, centroids: Floats) -> list[Floats]:
+    """Centroids (k + 1, D) to start from, three at most: of k (k, D), where one of the clusters with the largest
+    distance is cut across the axis along which it is longest."""
+    label, cosine = assign(descriptors, centroids)
+    distance = np.bincount(label, 1 - cosine.astype(np.float64), len(centroids))
+    starts = []
+    for cluster in np.argsort(-distance, kind="stable")[:_TRIES]:
+        two = _cut(descriptors[label == cluster]) if (label == cluster).any() else centroids[[cluster, cluster]]
+        starts.append(np.concatenate([np.delete(centroids, cluster, axis=0), two]))
+    return starts
+
+
+def _cut(inside: Floats) -> Floats:
+    """Two centroids (2, D) for the descriptors of one cluster."""
+    mean = inside.mean(axis=0)
+    away = inside - mean
+    axis = away[np.square(away).sum(axis=1).argmax()]
+    for _ in range(_POWERS):
+        axis = away.T @ (away @ axis)
+        axis /= max(float(np.linalg.norm(axis)), 1e-12)
+    step = np.sqrt(np.square(away @ axis).mean()) * axis
+    two = np.stack([mean + step, mean - step])
+    two /= np.maximum(np.linalg.norm(two, axis=1, keepdims=True), 1e-12)
+    return np.asarray(two, dtype=np.float32)
+
+
+def _rounds(descriptors: Floats, centroids: Floats, rounds: int) -> Floats:
+    """Spherical k-means from given centroids (k, D)."""
+    return _trained(descriptors, len(centroids), centroids, niter=rounds, nredo=1, spherical=True)
 
 
 def _mean_distance(descriptors: Floats, centroids: Floats) -> float:

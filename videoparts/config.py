@@ -13,6 +13,7 @@ from .errors import SettingsError
 
 Facet = Literal["key", "query", "value", "token"]
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
+Runtime = Literal["torch", "openvino"]
 Decoder = Literal["auto", "decord", "pyav"]
 Foreground = Literal["probe", "vote"]
 Motion = Literal["auto", "off"]
@@ -84,6 +85,9 @@ class ComputeSettings:
     """auto, cpu, cuda, cuda:1, ..."""
     precision: Precision = "auto"
     """auto: fp16 on CUDA, bf16 on a CPU that computes it natively, else fp32."""
+    runtime: Runtime = "torch"
+    """What runs the ViT's blocks: torch, or openvino on a CPU, which takes less time. Each rounds in its own way:
+    labels of one or two pixels in ten thousand differ."""
     batch_size: int | None = None
     """Frames that are worked on together. Default: 16 on CUDA; 1 on a CPU, where each core has its own."""
 
@@ -171,6 +175,9 @@ class RefineSettings:
     """Regularisation of the guided filter: smaller follows weaker edges. Colours run from 0 to 1."""
     steps: int = 5
     """Rounds in which pixels of a colour agree whether they are the object. 0: the guided filter alone."""
+    keys: int = 1
+    """Every so many frames the ViT sees one, and others that cannot be followed from it. The scores of the frames
+    between are carried to them along the optical flow. 1: it sees every frame."""
     window: int = 5
     """Frames averaged around each, along the optical flow, so that labels do not flicker: an odd number. 0: each
     frame alone."""
@@ -182,6 +189,7 @@ class RefineSettings:
         _require(0 <= self.radius <= 64, f"--radius must be 0 to 64, got {self.radius}")
         _require(self.eps > 0, f"--eps must be positive, got {self.eps}")
         _require(0 <= self.steps <= 100, f"--steps must be 0 to 100, got {self.steps}")
+        _require(1 <= self.keys <= 64, f"--keys must be 1 to 64, got {self.keys}")
         _require(
             0 <= self.window <= 31 and (self.window % 2 == 1 or self.window == 0),
             f"--window must be 0 or odd, as 3, 5 or 7, and at most 31, got {self.window}",

@@ -14,7 +14,7 @@ from .clustering import Floats
 from .errors import SourceError
 from .features import Extractor
 from .frames import Pixels
-from .grid import Grid
+from .grid import Grid, why_unusable
 from .points import Points, patch_points
 from .saliency import object_heads, saliency, smooth_saliency
 
@@ -52,12 +52,12 @@ def describe(pixels: Pixels, extractor: Extractor, what: object) -> Described:
         what: is looked at; begins a message.
 
     Raises:
-        SourceError: the picture is smaller than a patch.
+        SourceError: the picture is smaller than a patch, or too slim.
     """
     height, width = pixels.shape[:2]
     grid = extractor.grid((height, width))
-    if min(height, width) < grid.patch:
-        raise SourceError(f"{what}: {width}x{height} pixels are less than one patch of {grid.patch}; take a larger one")
+    if (why := why_unusable((height, width), grid.patch)) is not None:
+        raise SourceError(f"{what}: {why}")
     features = extractor.extract(np.ascontiguousarray(pixels)[None], attention=True, tokens=True)
     assert features.attention is not None
     assert features.tokens is not None

@@ -9,6 +9,7 @@ import torch
 
 from .config import Precision
 from .errors import SettingsError
+from .frames import Pixels
 from .stream import ordered
 
 T = TypeVar("T")
@@ -63,6 +64,26 @@ def cpu_computes_bf16() -> bool:
     return bool(probe and probe())
 
 
+def on_device(pixels: Pixels | torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Pixels as a tensor on a device.
+
+    A copy to CUDA goes by way of page-locked memory, of which torch keeps some at hand, and nobody waits for it: what
+    the device is asked next comes after it, and meanwhile this thread goes on to the next frames. On a CPU, nothing is
+    copied.
+    """
+    frames = torch.as_tensor(pixels)
+    if device.type == "cuda" and frames.device.type == "cpu":
+        frames = frames.pin_memory()
+    return frames.to(device, non_blocking=True)
+
+
+def cores_each() -> tuple[int, int]:
+    """How many frames are worked on at a time on a CPU, and torch's threads for each of them."""
+    threads = torch.get_num_threads()
+    workers = min(threads, _MOST_WORKERS)
+    return workers, threads // workers
+
+
 def on_all_cores(function: Callable[[T], R], items: Iterable[T], device: torch.device) -> Generator[R, None, None]:
     """``map(function, items)``, in order, with all of a CPU's cores: `ordered` on as many threads, each with its share
     of torch's threads.
@@ -74,10 +95,10 @@ def on_all_cores(function: Callable[[T], R], items: Iterable[T], device: torch.d
     The features and masks of a frame do not depend on its number of threads; sums over a clip do: see `one_thread`.
     """
     threads = torch.get_num_threads()
-    workers = min(threads, _MOST_WORKERS) if device.type == "cpu" else 1
+    workers, each = cores_each() if device.type == "cpu" else (1, threads)
     try:
         # torch keeps this setting by thread.
-        yield from ordered(function, items, workers, lambda: torch.set_num_threads(threads // workers))
+        yield from ordered(function, items, workers, lambda: torch.set_num_threads(each))
     finally:
         if workers > 1:
             torch.set_num_threads(threads)  # threads begun later take the last one set

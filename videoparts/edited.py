@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .edits import Edition
-from .frames import FrameBatch, Pixels
+from .frames import Pixels
 from .masks import PartMasks
 from .mattes import agree_without_others, agreeing_matte, part_mattes
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    pass
 
 Small = npt.NDArray[np.float32]
 
@@ -65,24 +65,26 @@ def smoothed(items: Iterable[PartMasks], edition: Edition) -> Iterator[PartMasks
     from torch import device, from_numpy  # takes its time, and no other edit needs it
 
     from .devices import on_all_cores
+    from .linked import Scored, linked
     from .stream import prefetch
     from .window import windowed
 
     numbers = np.array([0, *(part.number for part in edition.parts)], dtype=np.uint8)
     taken: dict[int, tuple[PartMasks, Small]] = {}  # of the frames in between, by the index of the first of a batch
 
-    def scored() -> Iterator[tuple[FrameBatch, Tensor]]:
-        for masks in items:
-            assert masks.mattes is not None
-            small = np.stack([_small(planes) for planes in masks.mattes])
-            taken[int(masks.frames.index[0])] = masks, small
-            yield masks.frames, from_numpy(small)
+    def scored() -> Iterator[Scored]:
+        with closing(linked(items, lambda masks: masks.frames)) as together:
+            for masks, links in together:
+                assert masks.mattes is not None
+                small = np.stack([_small(planes) for planes in masks.mattes])
+                taken[int(masks.frames.index[0])] = masks, small
+                yield Scored(masks.frames, links, from_numpy(small))
 
-    def changed(averages: tuple[FrameBatch, Tensor]) -> PartMasks:
-        frames, scores = averages
+    def changed(averages: Scored) -> PartMasks:
+        frames = averages.frames
         masks, small = taken.pop(int(frames.index[0]))
         assert masks.mattes is not None
-        each = zip(masks.mattes, scores.numpy() - small, strict=True)
+        each = zip(masks.mattes, averages.scores.numpy() - small, strict=True)
         labels, mattes = zip(*(_changed(planes, by, numbers) for planes, by in each), strict=True)
         return PartMasks(frames, np.stack(labels), mattes=np.stack(mattes))
 

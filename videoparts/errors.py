@@ -11,7 +11,7 @@
     ├── FitError            nothing to cluster: too few descriptors, or no object
     ├── OutputError         an output cannot be written
     ├── DependencyError     an optional package is needed and not installed
-    └── ClipsFailedError    some clips of a batch could not be done, the others are
+    └── ClipsFailedError    some clips of a batch, or pictures of a set, could not be done, the others are
 
 A message is one line: what was given, what is wrong with it, what to do. The command line prints it and exits
 with `VideoPartsError.status`; a traceback is for mistakes of ours.
@@ -58,6 +58,6 @@ class DependencyError(VideoPartsError):
 
 
 class ClipsFailedError(VideoPartsError):
-    """Some clips of a batch could not be done, the others are."""
+    """Some clips of a batch, or pictures of a set, could not be done, the others are."""
 
     status = 1

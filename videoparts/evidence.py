@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .clustering import along_axes, assign, kmeans
+from .one_thread import each_on_one_thread
 from .sample import Sample
 
 Values = npt.NDArray[np.float64]
@@ -56,23 +57,36 @@ class Cue:
         return np.asarray(total / (np.bincount(label, self.known, clusters) + prior))
 
 
+@dataclass(frozen=True, repr=False)
+class _Clustering:
+    """The patches of a sample in K clusters, none of them empty."""
+
+    label: npt.NDArray[np.int64]  # (n,)
+    compact: Values  # (K,): how far each lies together,
+    inner: Values  # and off the border
+
+
 class Clusterings:
-    """Several clusterings of the patches of a sample, by what they look like."""
+    """Several clusterings of the patches of a sample, by what they look like. Made inside `one_thread`."""
 
     def __init__(self, sample: Sample, seed: int, cues: Cues) -> None:
         random = np.random.default_rng(seed)
         looks = along_axes(sample.tokens[:, sample.tokens.shape[1] // 2 :], _AXES)  # of the later block's half
-        self._labels: list[npt.NDArray[np.int64]] = []
-        self._compact: list[Values] = []  # of each cluster: how far it lies together,
-        self._inner: list[Values] = []  # and off the border
-        for repeat, clusters in enumerate(_CLUSTERINGS):
-            drawn = looks[np.sort(random.permutation(len(looks))[:_CLUSTERED])]
-            label, _ = assign(looks, kmeans(drawn, min(clusters, len(drawn)), seed + repeat, redo=1))
-            used, label = np.unique(label, return_inverse=True)
-            self._labels.append(label)
-            ones = np.ones(len(used))
-            self._compact.append(_compact(sample, label, len(used)) if cues.compactness else ones)
-            self._inner.append(_inner(sample, label, len(used)) if cues.border else ones)
+        drawn = [np.sort(random.permutation(len(looks))[:_CLUSTERED]) for _ in _CLUSTERINGS]
+
+        def clustering(repeat: int) -> _Clustering:
+            some = looks[drawn[repeat]]
+            label, _ = assign(looks, kmeans(some, min(_CLUSTERINGS[repeat], len(some)), seed + repeat, redo=1))
+            used = np.bincount(label) > 0
+            label, clusters = (np.cumsum(used) - 1)[label], int(used.sum())
+            ones = np.ones(clusters)
+            return _Clustering(
+                label,
+                _compact(sample, label, clusters) if cues.compactness else ones,
+                _inner(sample, label, clusters) if cues.border else ones,
+            )
+
+        self._all = each_on_one_thread(clustering, range(len(_CLUSTERINGS)))
 
     def score(self, cues: Sequence[Cue], *, border: bool = True) -> Values:
         """Mean over the clusterings of each cluster's score: how far it lies together, times the mean of each cue.
@@ -84,13 +98,13 @@ class Clusterings:
         Returns:
             (n,), 0 to 1.
         """
-        total = np.zeros(len(self._labels[0]))
-        for label, compact, inner in zip(self._labels, self._compact, self._inner, strict=True):
-            score = compact * inner if border else compact.copy()
+        total = np.zeros(len(self._all[0].label))
+        for one in self._all:
+            score = one.compact * one.inner if border else one.compact.copy()
             for cue in cues:
-                score *= cue.mean(label, len(score)) ** cue.power
-            total += (score / max(score.max(), 1e-12))[label]
-        return total / len(self._labels)
+                score *= cue.mean(one.label, len(score)) ** cue.power
+            total += (score / max(score.max(), 1e-12))[one.label]
+        return total / len(self._all)
 
 
 def _inner(sample: Sample, label: npt.NDArray[np.int64], clusters: int) -> Values:

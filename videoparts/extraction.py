@@ -57,7 +57,7 @@ def extract_features(
 
     Raises:
         SettingsError: the model has no such head.
-        SourceError: a picture cannot be decoded, or is smaller than one patch.
+        SourceError: a picture cannot be decoded, is smaller than one patch, or too slim.
     """
     number = np.float16 if settings.half else np.float32
 

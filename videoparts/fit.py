@@ -34,6 +34,7 @@ def fit_parts(
     on_frames: Callable[[int], None] | None = None,
     on_source: Callable[[Source], None] | None = None,
     cues: Cues | None = None,
+    keys: int = 1,
 ) -> PartModel:
     """Find the object in sampled frames, and the parts that it has in all of them (paper, section 4).
 
@@ -53,6 +54,7 @@ def fit_parts(
         on_frames: called with the number of frames that each step has added.
         on_source: called with each source when its frames have been looked at; its notes are complete then.
         cues: what counts as evidence of the object; for experiments.
+        keys: of the `RefineSettings` of `segment`: those frames are sampled that it will see anyway.
 
     Returns:
         The model; its parts are in the order of their area, largest first.
@@ -68,7 +70,7 @@ def fit_parts(
         sources = [sources]
     if not len(sources):
         raise FitError("nothing to fit: give at least one clip or folder of frames")
-    sampler = Sampler(extractor, settings, cache, clock, on_frames, on_source)
+    sampler = Sampler(extractor, settings, cache, clock, on_frames, on_source, keys)
     sample, foreground = _found(sources, sampler, ClipByClip(settings, len(sources), cues))
     with clock.stage("cluster"), one_thread():
         require_object(foreground.mask, sample, settings)

@@ -63,7 +63,7 @@ def vote(sample: Sample, settings: FitSettings) -> Foreground:
     """
     random = np.random.default_rng(settings.seed)
     few = np.sort(random.permutation(len(sample))[: settings.descriptors])
-    centroids = kmeans_elbow(sample.descriptors[few], settings.elbow, settings.seed)
+    centroids = kmeans_elbow(sample.descriptors[few], settings.elbow)
     label, _ = assign(sample.descriptors, centroids)
     frames, clusters = len(sample.frames), len(centroids)
     cell, size = sample.frame * clusters + label, frames * clusters

@@ -3,13 +3,14 @@
 Working them out everywhere would take most of the time and change nothing inside a part. A pixel of the working
 picture stands for a cell of the frame; only cells where the answer is not clear are worked out pixel by pixel.
 
-Shapes: the working picture has y x x pixels, the frame y * cell by x * cell; ``functions`` (4, C, y, x) are those of
+Shapes: the working picture has y x x pixels, the frame y * cell by x * cell; ``functions`` (C, 4, y, x) are those of
 `GuidedFilter.functions` for C parts. Their scores add up to that of the object.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -19,14 +20,14 @@ from .guided_filter import apply
 
 _CLEAR_LEAD = 0.3  # a label that leads by less in a cell is worked out pixel by pixel
 _STEEP = 3.0  # the object's score is stretched so much about one half to be a matte: no halo, an edge 2 pixels wide
-_CHUNK = 1 << 22  # numbers that are worked out at full size at a time, whatever the size of the frame
+_CHUNK = 1 << 20  # numbers that are worked out at full size at a time, whatever the size of the frame
 
 
 def full_labels(functions: torch.Tensor, guide: torch.Tensor, frame: torch.Tensor, cell: int) -> torch.Tensor:
     """Labels of one frame: background, or the part with the highest score where all together exceed one half.
 
     Args:
-        functions: (4, C, y, x) float32.
+        functions: (C, 4, y, x) float32.
         guide: (3, y, x) float32, the working picture, 0 to 1.
         frame: (y * cell, x * cell, 3) uint8.
         cell: side of a cell in pixels.
@@ -34,20 +35,17 @@ def full_labels(functions: torch.Tensor, guide: torch.Tensor, frame: torch.Tenso
     Returns:
         (y * cell, x * cell) uint8, 0 to C.
     """
-    parts, y, x = functions.shape[1:]
     scores = apply(functions[None], guide[None])[0]
     coarse = _decide(scores)
-    labels = coarse[:, None, :, None].expand(y, cell, x, cell).contiguous()
     if cell == 1:
-        return labels.view(y, x)
-    high, low = _extremes(coarse.float()[None])
-    unclear = (high != low)[0] | ((2 * scores.sum(0) - 1).abs() < _CLEAR_LEAD)
-    if parts > 1:
-        best = scores.topk(2, 0).values
-        unclear |= (best[0] - best[1] < _CLEAR_LEAD) & (coarse > 0)
-    for at_y, at_x, fine in _fine(functions, unclear, frame, cell):
-        labels[at_y, :, at_x] = _decide(fine).T.reshape(-1, cell, cell)
-    return labels.view(y * cell, x * cell)
+        return coarse
+    unclear = _around(coarse, torch.maximum) != _around(coarse, torch.minimum)
+    unclear |= (2 * scores.sum(0) - 1).abs() < _CLEAR_LEAD
+    unclear |= (_lead(scores) < _CLEAR_LEAD) & (coarse > 0)
+    labels = _enlarged(coarse, cell)
+    for rows, fine in _fine(functions, unclear, frame, cell):
+        _put(labels, rows, _decide(fine))
+    return labels
 
 
 def full_matte(functions: torch.Tensor, guide: torch.Tensor, frame: torch.Tensor, cell: int) -> torch.Tensor:
@@ -55,23 +53,35 @@ def full_matte(functions: torch.Tensor, guide: torch.Tensor, frame: torch.Tensor
 
     Arguments as for `full_labels`. Pixels that have a part there are above 127 here.
     """
-    functions = functions.sum(1, keepdim=True)  # linear functions of the colour add up to one of the object
-    y, x = functions.shape[2:]
+    functions = functions.sum(0, keepdim=True)  # linear functions of the colour add up to one of the object
     coarse = _coverage(apply(functions[None], guide[None])[0, 0])
-    matte = _to_bytes(coarse)[:, None, :, None].expand(y, cell, x, cell).contiguous()
     if cell == 1:
-        return matte.view(y, x)
-    high, low = _extremes(coarse[None])
-    unclear = (high > 0)[0] & (low < 1)[0]
-    for at_y, at_x, fine in _fine(functions, unclear, frame, cell):
-        matte[at_y, :, at_x] = _to_bytes(_coverage(fine[0])).T.reshape(-1, cell, cell)
-    return matte.view(y * cell, x * cell)
+        return _to_bytes(coarse)
+    unclear = (_around(coarse, torch.maximum) > 0) & (_around(coarse, torch.minimum) < 1)
+    matte = _enlarged(_to_bytes(coarse), cell)
+    for rows, fine in _fine(functions, unclear, frame, cell):
+        _put(matte, rows, _to_bytes(_coverage(fine[0])))
+    return matte
 
 
 def _decide(scores: torch.Tensor) -> torch.Tensor:
     """(C, ...) to labels: first whether it is the object, then which part."""
-    part = scores.max(0).indices  # argmax is six times as slow along the first axis
-    return torch.where(scores.sum(0) > 0.5, part + 1, 0).to(torch.uint8)
+    part, best = torch.zeros_like(scores[0], dtype=torch.uint8), scores[0]
+    # One part after the other: the indices of a maximum along the first axis take torch several times as long.
+    for k in range(1, len(scores)):
+        better = scores[k] > best
+        part = torch.maximum(part, better.view(torch.uint8) * k)  # it was less than k
+        best = torch.maximum(best, scores[k])
+    return (part + 1) * (scores.sum(0) > 0.5).view(torch.uint8)
+
+
+def _lead(scores: torch.Tensor) -> torch.Tensor:
+    """By how much the best of (C, ...) leads the next; one alone leads by infinitely much."""
+    best, second = scores[0], torch.full_like(scores[0], -torch.inf)
+    for score in scores[1:]:
+        second = torch.maximum(second, torch.minimum(best, score))
+        best = torch.maximum(best, score)
+    return best - second
 
 
 def _coverage(score: torch.Tensor) -> torch.Tensor:
@@ -83,29 +93,59 @@ def _to_bytes(coverage: torch.Tensor) -> torch.Tensor:
     return (255 * coverage).round_().to(torch.uint8)
 
 
-def _extremes(planes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The highest and the lowest of (K, y, x) among the 3 x 3 pixels around each."""
-    around = F.pad(planes[None], (1, 1, 1, 1), mode="replicate")
-    return F.max_pool2d(around, 3, 1)[0], -F.max_pool2d(-around, 3, 1)[0]
+def _around(plane: torch.Tensor, most: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> torch.Tensor:
+    """The highest, or the lowest, of a plane (y, x) among the 3 x 3 pixels around each."""
+    for axis in (0, 1):
+        length = plane.shape[axis] - 1
+        first, last = plane.narrow(axis, 0, length), plane.narrow(axis, 1, length)
+        wider = plane.clone()
+        wider.narrow(axis, 1, length).copy_(most(first, last))
+        before = wider.narrow(axis, 0, length)
+        before.copy_(most(before, last))
+        plane = wider
+    return plane
+
+
+def _enlarged(coarse: torch.Tensor, cell: int) -> torch.Tensor:
+    """(y * cell, x * cell) of (y, x): each value for its whole cell."""
+    y, x = coarse.shape
+    wide = coarse[:, :, None].expand(y, x, cell).reshape(y, 1, x * cell)
+    return wide.expand(y, cell, x * cell).reshape(y * cell, x * cell)
 
 
 def _fine(
     functions: torch.Tensor, unclear: torch.Tensor, frame: torch.Tensor, cell: int
-) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """Where ``unclear`` (y, x) cells lie, and the scores (C, cell * cell, K) of their pixels; K of them at a time."""
-    parts, y, x = functions.shape[1:]
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """The scores (C, cell * cell, K) of the pixels of ``unclear`` (y, x) cells, K of them at a time, and where they
+    lie: which rows (cell, K) they are, of all rows of all cells in the frame."""
+    parts, x = len(functions), functions.shape[-1]
     at_y, at_x = unclear.nonzero(as_tuple=True)
     if len(at_y) == 0:
         return
-    # Bilinear weights of the 3 x 3 working pixels around, for each pixel of a cell: (cell * cell, 9).
-    line = Grid(3, 3, 1, 1).row_weights(3 * cell)[cell : 2 * cell].to(functions)
-    weights = (line[:, None, :, None] * line[None, :, None, :]).reshape(cell * cell, 9)
-    around = F.pad(functions.flatten(0, 1)[None], (1, 1, 1, 1), mode="replicate")[0]
-    offsets = [(dy, dx) for dy in range(3) for dx in range(3)]
-    cells = frame.view(y, cell, x, cell, 3)
+    weights = _weights(cell).to(functions)
+    around = F.pad(functions.flatten(0, 1)[None], (1, 1, 1, 1), mode="replicate")[0].flatten(1)
+    corner = at_y * (x + 2) + at_x  # of the 3 x 3 working pixels around a cell, among those of ``around``
+    rows = (at_y * cell + torch.arange(cell, device=at_y.device)[:, None]) * x + at_x
+    colours = frame.reshape(-1, cell * 3)
     step = max(1, _CHUNK // (cell * cell * 4 * parts))
-    for some_y, some_x in zip(torch.split(at_y, step), torch.split(at_x, step), strict=True):
-        nine = torch.stack([around[:, some_y + dy, some_x + dx] for dy, dx in offsets])  # (9, 4 * C, K)
-        fine = (weights @ nine.flatten(1)).view(cell * cell, 4, parts, -1)
-        colours = cells[some_y, :, some_x].reshape(-1, cell * cell, 3).permute(1, 2, 0).float().div_(255)
-        yield some_y, some_x, apply(fine, colours).transpose(0, 1)
+    for some, which in zip(torch.split(corner, step), torch.split(rows, step, 1), strict=True):
+        count = len(some)
+        nine = [around.index_select(1, some + (dy * (x + 2) + dx)) for dy in range(3) for dx in range(3)]
+        fine = (weights @ torch.stack(nine).flatten(1)).view(cell * cell, parts, 4, count)
+        colour = colours.index_select(0, which.flatten()).view(cell, count, cell, 3).permute(0, 2, 3, 1)
+        scores = apply(fine, colour.float().div_(255).reshape(cell * cell, 3, count))
+        yield which, scores.transpose(0, 1)
+
+
+def _put(plane: torch.Tensor, rows: torch.Tensor, values: torch.Tensor) -> None:
+    """Write ``values`` (cell * cell, K) to the cells whose ``rows`` (cell, K) `_fine` has given."""
+    cell, count = rows.shape
+    each = values.view(cell, cell, count).transpose(1, 2).reshape(-1, cell)
+    plane.view(-1, cell).index_copy_(0, rows.flatten(), each)
+
+
+@lru_cache(maxsize=32)
+def _weights(cell: int) -> torch.Tensor:
+    """Bilinear weights of the 3 x 3 working pixels around, for each pixel of a cell: (cell * cell, 9)."""
+    line = Grid(3, 3, 1, 1).row_weights(3 * cell)[cell : 2 * cell]
+    return (line[:, None, :, None] * line[None, :, None, :]).reshape(cell * cell, 9)

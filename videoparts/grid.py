@@ -13,6 +13,8 @@ import torch
 
 from .errors import SettingsError
 
+_SLIMMEST = 16  # times as long as wide: what is longer would have many thousands of patches, and take many minutes
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -66,6 +68,16 @@ class Grid:
     def column_weights(self, width: int, extent: float | None = None) -> torch.Tensor:
         """(width, w): the same from left to right."""
         return _weights(self.columns, self.width, width, extent or width, self)
+
+
+def why_unusable(size: tuple[int, int], patch: int) -> str | None:
+    """Why a picture of ``size`` (height, width) cannot be used, as the rest of a sentence; None: it can."""
+    height, width = size
+    if min(size) < patch:
+        return f"is {width}x{height}, smaller than one patch of {patch}x{patch}; leave it out"
+    if max(size) > _SLIMMEST * min(size):
+        return f"is {width}x{height}, more than {_SLIMMEST} times as long as wide; cut it"
+    return None
 
 
 def _weights(count: int, resized: int, pixels: int, extent: float, grid: Grid) -> torch.Tensor:

@@ -21,7 +21,7 @@ class GuidedFilter:
 
     def __init__(self, guide: torch.Tensor, radius: int, eps: float) -> None:
         self._radius = radius
-        self._colours = torch.cat([torch.ones_like(guide[:, :1]), guide], dim=1)[:, :, None]  # (N, 4, 1, y, x), 1 first
+        self._colours = torch.cat([torch.ones_like(guide[:, :1]), guide], dim=1)[:, None]  # (N, 1, 4, y, x), 1 first
         pairs = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
         products = [guide[:, i : i + 1] * guide[:, j : j + 1] for i, j in pairs]
         means = box(torch.cat([guide, *products], dim=1), radius)
@@ -39,31 +39,49 @@ class GuidedFilter:
         """The linear function of the colour that stands for ``planes`` (N, C, y, x) at each pixel.
 
         Returns:
-            (N, 4, C, y, x), the factors of red, green and blue, and the offset: `apply` works them out.
+            (N, C, 4, y, x), the factors of red, green and blue, and the offset: `apply` works them out.
         """
         n, c, y, x = planes.shape
-        products = (self._colours * planes[:, None]).flatten(1, 2)
-        means = box(products, self._radius).view(n, 4, c, y, x)
-        mean, covariance = means[:, 0], means[:, 1:]
-        covariance = covariance - self._mean[:, :, None] * mean[:, None]
-        functions = torch.empty_like(means)
-        factors, offset = functions[:, :3], functions[:, 3]
-        torch.mul(self._inverse[:, :, 0, None], covariance[:, None, 0], out=factors)
-        factors.addcmul_(self._inverse[:, :, 1, None], covariance[:, None, 1])
-        factors.addcmul_(self._inverse[:, :, 2, None], covariance[:, None, 2])
-        offset.copy_(mean)
-        for k in range(3):
-            offset.addcmul_(factors[:, k], self._mean[:, k, None], value=-1)
-        return box(functions.flatten(1, 2), self._radius).view(n, 4, c, y, x)
+        functions = planes.new_empty(n, c, 4, y, x)
+        # On a CPU one after the other, so that what is worked on stays in the core's cache.
+        step = 1 if planes.device.type == "cpu" else c
+        for k in range(0, c, step):
+            some = slice(k, k + step)
+            self._fit(planes[:, some], functions[:, some])
+        return functions
 
-    def colourless(self, planes: torch.Tensor) -> torch.Tensor:
-        """What a guide of one colour would make of planes (N, C, y, x): the mean of the windows' means."""
-        return box(box(planes, self._radius), self._radius)
+    def functions_and_mean(self, planes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """`functions`, and what a guide of one colour would make of the planes: the mean of the windows' means,
+        (N, C, y, x)."""
+        n, c, y, x = planes.shape
+        both = planes.new_empty(n, c, 5, y, x)
+        self._fit(planes, both)
+        return both[:, :, :4], both[:, :, 4]
+
+    def _fit(self, planes: torch.Tensor, out: torch.Tensor) -> None:
+        """Write functions of planes (N, C, y, x), and the mean if there is room, to ``out`` (N, C, 4 or 5, y, x)."""
+        n, c, rows, y, x = out.shape
+        means = box((self._colours * planes[:, :, None]).flatten(1, 2), self._radius).view(n, c, 4, y, x)
+        mean, covariance = means[:, :, 0], means[:, :, 1:]
+        covariance.addcmul_(self._mean[:, None], mean[:, :, None], value=-1)
+        inverse = self._inverse[:, None]
+        windows = torch.empty_like(out, memory_format=torch.contiguous_format)
+        factors, offset = windows[:, :, :3], windows[:, :, 3]
+        torch.mul(inverse[:, :, :, 0], covariance[:, :, :1], out=factors)
+        factors.addcmul_(inverse[:, :, :, 1], covariance[:, :, 1:2])
+        factors.addcmul_(inverse[:, :, :, 2], covariance[:, :, 2:])
+        torch.addcmul(mean, factors[:, :, 0], self._mean[:, None, 0], value=-1, out=offset)
+        for k in (1, 2):
+            offset.addcmul_(factors[:, :, k], self._mean[:, None, k], value=-1)
+        if rows == 5:
+            windows[:, :, 4] = mean
+        for k in range(c):
+            box(windows[:, k], self._radius, out[:, k])
 
 
 def apply(functions: torch.Tensor, colours: torch.Tensor) -> torch.Tensor:
-    """Linear functions (N, 4, C, ...) of the colours (N, 3, ...): (N, C, ...)."""
-    total = functions[:, 3]
-    for k in range(3):
-        total = torch.addcmul(total, functions[:, k], colours[:, k, None])
+    """Linear functions (N, C, 4, ...) of the colours (N, 3, ...): (N, C, ...)."""
+    total = torch.addcmul(functions[:, :, 3], functions[:, :, 0], colours[:, None, 0])
+    for k in (1, 2):
+        total.addcmul_(functions[:, :, k], colours[:, None, k])
     return total

@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from .errors import SourceError
 from .frames import Pixels
-from .sources.folder import SUFFIXES, natural_key
+from .sources.folder import SUFFIXES, is_frame, natural_key
 
 Files = Mapping[str, Path]  # the pictures of a folder in natural order, by their stems
 
@@ -137,14 +137,14 @@ def _clips(folder: Path, inner: Sequence[str]) -> dict[str, Path]:
 
 def _home(folder: Path, inner: Sequence[str]) -> Path | None:
     """Where the pictures of a clip are: in its folder, or in one of the ``inner`` names in it."""
-    if any(_is_picture(file) for file in _entries(folder)):
+    if any(is_frame(file) for file in _entries(folder)):
         return folder
     within = (folder / name for name in inner)
-    return next((one for one in within if one.is_dir() and any(map(_is_picture, _entries(one)))), None)
+    return next((one for one in within if one.is_dir() and any(map(is_frame, _entries(one)))), None)
 
 
 def _pictures(folder: Path) -> dict[str, Path]:
-    files = sorted(filter(_is_picture, _entries(folder)), key=lambda file: natural_key(file.name))
+    files = sorted(filter(is_frame, _entries(folder)), key=lambda file: natural_key(file.name))
     pictures: dict[str, Path] = {}
     for file in files:
         other = pictures.setdefault(file.stem, file)
@@ -162,10 +162,6 @@ def _entries(folder: Path) -> list[Path]:
         raise SourceError(f"{folder} is a file: give a folder of pictures") from None
     except OSError as error:
         raise SourceError(f"{folder}: {error.strerror}; check the folder's permissions") from None
-
-
-def _is_picture(file: Path) -> bool:
-    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
 
 
 def _is_shown_folder(path: Path) -> bool:

@@ -49,6 +49,9 @@ class Link:
         return self.forward.shape[0], self.forward.shape[1]
 
 
+Links = tuple[Link | None, ...]  # of each of some frames with the one before it; None: it is the first of all
+
+
 def link_luma(frame: Pixels) -> Pixels:
     """The luma (y, x) uint8 of a frame (H, W, 3) uint8, shrunk to 160 pixels on the short side if it has more."""
     height, width = frame.shape[:2]

@@ -17,7 +17,8 @@ def only_run_in(folder: Path) -> Iterator[None]:
     """Hold a folder while writing into it. What a killed run held is free again.
 
     Args:
-        folder: made if missing, and removed again if nothing was written into it.
+        folder: of ours alone; made if missing, and removed again, with the parents made for it, if nothing was kept in
+            it.
 
     Raises:
         OutputError: another run holds it, or it cannot be written.
@@ -28,7 +29,7 @@ def only_run_in(folder: Path) -> Iterator[None]:
         yield
         return
     path = folder / _NAME
-    made = [one for one in (folder, *folder.parents) if not one.exists()]
+    made = [one for one in folder.parents if not one.exists()]
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         file = path.open("a")
@@ -45,7 +46,7 @@ def only_run_in(folder: Path) -> Iterator[None]:
             if [one.name for one in folder.iterdir()] == [_NAME]:  # nothing was kept: leave nothing
                 path.unlink()
                 with suppress(OSError):
-                    for one in made:
+                    for one in (folder, *made):
                         one.rmdir()
 
 

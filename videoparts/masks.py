@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from .frames import FrameBatch, Pixels
+
+if TYPE_CHECKING:
+    from .links import Links
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class PartMasks:
     mattes: Pixels | None = None
     # (N, h, w, L + 1) float16: how likely each patch is background, and each part of the part model's finest cut.
     chances: npt.NDArray[np.float16] | None = None
+    links: Links | None = None  # (N,) of the frames, where they were needed to find the labels
 
     def __post_init__(self) -> None:
         n, size = len(self.frames), self.frames.size
@@ -63,6 +68,7 @@ class PartMasks:
             None if self.matte is None else self.matte[which],
             None if self.mattes is None else self.mattes[which],
             None if self.chances is None else self.chances[which],
+            None if self.links is None else self.links[which],
         )
 
     def __repr__(self) -> str:

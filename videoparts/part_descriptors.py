@@ -24,5 +24,10 @@ def part_descriptors(descriptors: torch.Tensor, tokens: torch.Tensor) -> torch.T
     Returns:
         (..., D + D2 / 2) float32, unit length.
     """
-    joined = torch.cat([descriptors.float(), _LOOKS * tokens[..., : tokens.shape[-1] // 2].float()], dim=-1)
-    return joined.div_(math.hypot(1, _LOOKS))
+    length, size = math.hypot(1, _LOOKS), descriptors.shape[-1]
+    shallow = tokens[..., : tokens.shape[-1] // 2].float()
+    # Written in place: of a frame these are megabytes, and each copy takes as long as the product that follows.
+    joined = torch.empty(*shallow.shape[:-1], size + shallow.shape[-1], device=shallow.device)
+    torch.div(descriptors.float(), length, out=joined[..., :size])
+    torch.mul(shallow, _LOOKS, out=joined[..., size:]).div_(length)
+    return joined

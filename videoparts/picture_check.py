@@ -7,13 +7,11 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from PIL import Image
-
 from .errors import SourceError
+from .grid import why_unusable
 from .picture_set import Picture
 from .stream import ordered
 
-_SLIMMEST = 16  # times as long as wide: what is longer would have many thousands of patches
 _WORKERS = 4
 
 
@@ -48,13 +46,8 @@ def checked(
             return str(error)
         except OSError as error:
             return f"{picture.path}: {error.strerror or error}; check its permissions"
-        except Image.DecompressionBombError:
-            return f"{picture.path}: has more pixels than Pillow opens; make it smaller"
-        if min(height, width) < patch:
-            return f"{picture.path}: is {width}x{height}, smaller than one patch of {patch}x{patch}; leave it out"
-        if max(height, width) > _SLIMMEST * min(height, width):
-            return f"{picture.path}: is {width}x{height}, more than {_SLIMMEST} times as long as wide; cut it"
-        return CheckedPicture(picture, (height, width), content)
+        why = why_unusable((height, width), patch)
+        return CheckedPicture(picture, (height, width), content) if why is None else f"{picture.path}: {why}"
 
     good: list[CheckedPicture] = []
     bad: dict[str, str] = {}

@@ -14,6 +14,7 @@ from .devices import on_all_cores
 from .errors import SourceError
 from .features import Extractor, Features
 from .frames import FrameBatch
+from .grid import why_unusable
 from .sources.base import Source
 from .stream import prefetch
 
@@ -44,13 +45,13 @@ def on_features(
         clock: counts the time of "decode" and "vit".
 
     Raises:
-        SourceError: a picture cannot be decoded, or is smaller than one patch.
+        SourceError: a picture cannot be decoded, is smaller than one patch, or too slim.
     """
     clock = clock or StageClock()
 
     @torch.inference_mode()
     def call(batch: FrameBatch) -> R:
-        _require_patch(batch, source, extractor)
+        _require_usable(batch, source, extractor)
         features = None if attention or cache is None else _kept(batch, source, cache, extractor, tokens)
         if features is None:
             with clock.stage("vit"):
@@ -69,14 +70,10 @@ def on_features(
         yield from results
 
 
-def _require_patch(batch: FrameBatch, source: Source, extractor: Extractor) -> None:
-    patch = extractor.grid(batch.size).patch
-    if min(batch.size) < patch:
-        height, width = batch.size
-        raise SourceError(
-            f"{source.info.path}: {batch.stem(0)} is {width}x{height}, smaller than one patch of {patch}x{patch}; "
-            "leave it out"
-        )
+def _require_usable(batch: FrameBatch, source: Source, extractor: Extractor) -> None:
+    why = why_unusable(batch.size, extractor.grid(batch.size).patch)
+    if why is not None:
+        raise SourceError(f"{source.info.path}: {batch.stem(0)} {why}")
 
 
 def _kept(

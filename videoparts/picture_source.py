@@ -66,7 +66,9 @@ class PictureSource:
         """At most ``count`` selected pictures, evenly spread; see `Source.sample`."""
         return self._read(spread(self.selected, count), size)
 
-    def sample_around(self, count: int, at: float | None = None, *, beside: bool = True) -> Iterator[Neighbourhood]:
+    def sample_around(
+        self, count: int, at: float | None = None, *, beside: bool = True, among: int = 1
+    ) -> Iterator[Neighbourhood]:
         """Sampled pictures, each alone.
 
         Raises:

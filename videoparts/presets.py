@@ -45,8 +45,8 @@ DEFAULT: PresetName = "balanced"
 # The one place for these numbers. Whatever is not named here has its default in `videoparts.config`, and those
 # defaults are `balanced`.
 PRESETS: Mapping[PresetName, Preset] = {
-    # Coarse patches are few: learning takes more frames to be as sure.
-    "fast": Preset(ExtractorSettings(load_size=224), FitSettings(frames=24), RefineSettings(window=3)),
+    # Key frames are averaged with each other, which is a window already.
+    "fast": Preset(ExtractorSettings(load_size=336), FitSettings(frames=12), RefineSettings(keys=8, window=0)),
     "balanced": Preset(),
     "best": Preset(ExtractorSettings(load_size=336, stride=7), FitSettings(frames=32), RefineSettings(window=7)),
 }

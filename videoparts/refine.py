@@ -98,7 +98,7 @@ def matte_pixels(
 def _refined(
     scores: torch.Tensor, frames: torch.Tensor, settings: RefineSettings
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, int]:
-    """Linear functions of the colour (N, 4, C - 1, y, x), the working picture (N, 3, y, x), frames padded to whole
+    """Linear functions of the colour (N, C - 1, 4, y, x), the working picture (N, 3, y, x), frames padded to whole
     cells, and the side of a cell in pixels."""
     y, x = scores.shape[2:]
     cell = _cell(frames.shape[1], y)
@@ -107,8 +107,8 @@ def _refined(
         raise ValueError(f"scores of {y} x {x} cells are not of frames of {frames.shape[1]} x {frames.shape[2]} pixels")
     guide = unit_range(resize(frames, (y, x), "bilinear")).contiguous()  # a channel after the other: a seventh faster
     if not settings.radius:
-        flat = torch.zeros_like(scores)[:, None].expand(-1, 3, -1, -1, -1)
-        return torch.cat([flat, scores[:, None]], dim=1), guide, frames, cell
+        flat = torch.zeros_like(scores)[:, :, None].expand(-1, -1, 3, -1, -1)
+        return torch.cat([flat, scores[:, :, None]], dim=2), guide, frames, cell
     guided = GuidedFilter(guide, settings.radius, settings.eps)
     if settings.steps:
         whole = scores.sum(1, keepdim=True)
@@ -126,10 +126,11 @@ def _mean_field(whole: torch.Tensor, guide: torch.Tensor, guided: GuidedFilter, 
     """
     unary = torch.logit(whole.clamp(_SURE, 1 - _SURE))
     whole = unary.sigmoid()
+    unary -= _PULL * (1 - _PLACE) / 2  # messages are about one half
     for _ in range(steps):
-        message = apply(guided.functions(whole), guide) - 0.5
-        message -= _PLACE * (guided.colourless(whole) - 0.5)
-        whole = (unary + _PULL * message).sigmoid()
+        functions, place = guided.functions_and_mean(whole)
+        message = apply(functions, guide).sub_(place, alpha=_PLACE)
+        whole = torch.add(unary, message, alpha=_PULL).sigmoid_()
     return whole
 
 

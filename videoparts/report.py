@@ -149,7 +149,8 @@ class MaskReport:
         """
         frames = masks.frames
         if joints is None or numbers is None:
-            joints = [self._counter.add(*one) for one in zip(frames.pixels, masks.labels, strict=True)]
+            links = masks.links or (None,) * len(masks)
+            joints = [self._counter.add(*one) for one in zip(frames.pixels, masks.labels, links, strict=True)]
             numbers = _SAME
         for i, (labels, joint) in enumerate(zip(masks.labels, joints, strict=True)):
             self._frames.append(FrameEntry(int(frames.index[i]), frames.stem(i), int(frames.pts[i])))

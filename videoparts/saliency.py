@@ -6,7 +6,8 @@ import torch
 
 _ALIKE = 0.1  # patches whose cosine is less by so much share less of their saliency, by a factor of e
 _MOST = 10.0  # attention above so many times the frame's mean counts no more: single patches attract far more
-_CELLS = 1 << 24  # likenesses of two patches that are held at a time, 4 bytes each
+_SIDE = 256  # patches whose likenesses to so many others are held at a time: they stay in a core's cache
+_SIDE_ELSEWHERE = 4096  # the same on a GPU
 _AGREE = 0.5  # heads whose share in the common component is below this part of the largest are left out
 
 
@@ -61,7 +62,26 @@ def smooth_saliency(attention: torch.Tensor, tokens: torch.Tensor, heads: list[i
     salient = _relative(attention[:, heads].mean(1, keepdim=True))[:, 0]
     smooth = torch.empty_like(salient)
     for i, flat in enumerate(tokens.flatten(1, 2)):
-        rows = max(1, _CELLS // len(flat))
-        some = [((few @ flat.T - 1) / _ALIKE).softmax(-1) @ salient[i].flatten() for few in flat.split(rows)]
-        smooth[i] = torch.cat(some).view_as(salient[i])
+        values = torch.stack([salient[i].flatten(), torch.ones_like(salient[i]).flatten()], dim=1)
+        total = _over_alike(flat, values)
+        smooth[i] = (total[:, 0] / total[:, 1]).view_as(salient[i])
     return smooth
+
+
+def _over_alike(flat: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """For each of n patches the sum over all of ``values`` (n, K), each by how alike the two patches (n, D) are.
+
+    That is symmetric: of the n x n likenesses half are worked out, a block at a time.
+    """
+    side = _SIDE if flat.device.type == "cpu" else _SIDE_ELSEWHERE
+    offset = flat.new_full((), -1 / _ALIKE)
+    blocks = list(zip(*(torch.split(one, side) for one in (flat, flat / _ALIKE, values)), strict=True))
+    total = [torch.zeros_like(some) for _, _, some in blocks]
+    for a, (_, scaled, mine) in enumerate(blocks):
+        for b in range(a, len(blocks)):
+            other, _, theirs = blocks[b]
+            alike = torch.addmm(offset, scaled, other.T).exp_()
+            total[a] += alike @ theirs
+            if a != b:
+                total[b] += alike.T @ mine
+    return torch.cat(total)

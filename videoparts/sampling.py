@@ -20,8 +20,9 @@ from .errors import FitError
 from .features import Extractor, Features
 from .flow import Flow
 from .frames import Pixels
+from .keyframes import interval
 from .motion import flows_around
-from .one_thread import one_thread
+from .one_thread import each_on_one_thread, one_thread
 from .saliency import object_heads, saliency, smooth_saliency
 from .sample import FrameSample, every, thinning
 from .seeds import Seed, parse_box, parse_object
@@ -30,6 +31,7 @@ from .sources.base import Source
 from .stream import prefetch
 
 _OF_EACH = 4  # frames of each clip, where there are several: 2 are too few to tell what an object is
+_ENOUGH = 0.5  # of the frames that are wished for, to have key frames only
 _LOOKED_AT = 64  # rows or columns at least, to see whether a frame is of one colour
 _PLAIN = 2.0  # levels of 255 by which the pixels of a frame of one colour differ, as their standard deviation
 _VECTORS = 4_000_000  # of flow that are kept of all frames of a clip together, 8 bytes each
@@ -74,6 +76,7 @@ class Sampler:
         clock: counts the time of each stage.
         on_frames: called with the number of frames that each step has added.
         on_source: called with each clip when its frames have been drawn.
+        keys: frames from one key frame to the next, as wished for: these are drawn, where they are enough.
     """
 
     extractor: Extractor
@@ -82,6 +85,7 @@ class Sampler:
     clock: StageClock
     on_frames: Callable[[int], None] | None = None
     on_source: Callable[[Source], None] | None = None
+    keys: int = 1
 
     def draw(self, source: Source, count: int, clip: int) -> Drawn:
         """Look at evenly spread frames of a clip. What is kept does not grow with its length.
@@ -123,7 +127,8 @@ class Sampler:
             self.on_source(source)
         with self.clock.stage("cluster"), one_thread():
             heads = _heads(seen) if seen else []
-            return Drawn(source.info.path, [one.sample(heads, clip) for one in seen], plain)
+            frames = each_on_one_thread(lambda one: one.sample(heads, clip), seen)
+            return Drawn(source.info.path, frames, plain)
 
     def _extracted(
         self, source: Source, count: int, at: float | None
@@ -140,9 +145,17 @@ class Sampler:
                 pixels = neighbourhood.frame.pixels
                 return neighbourhood, self.extractor.extract(pixels, attention=True, tokens=True), flows
 
-        around = prefetch(self.clock.timed("decode", source.sample_around(count, at, beside=motion)))
+        sampled = source.sample_around(count, at, beside=motion, among=self._among(source, count))
+        around = prefetch(self.clock.timed("decode", sampled))
         with closing(around), closing(on_all_cores(extract, around, self.extractor.device)) as extracted:
             yield from extracted
+
+    def _among(self, source: Source, count: int) -> int:
+        """Every so many frames are those to choose from."""
+        among = interval(self.keys, source.info)
+        while among > 1 and len(source.selected) < among * count * _ENOUGH:
+            among //= 2
+        return among
 
 
 @dataclass(frozen=True)

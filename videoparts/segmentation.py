@@ -12,12 +12,16 @@ import numpy.typing as npt
 import torch
 
 from .cache import FeatureCache
+from .carrying import carried
 from .clock import StageClock
 from .config import RefineSettings
-from .devices import on_all_cores
+from .devices import on_all_cores, on_device
 from .features import Extractor, Features
 from .frames import FrameBatch, Pixels
 from .grid import Grid
+from .keyframes import interval
+from .linked import Scored, linked
+from .links import Links
 from .masks import PartMasks
 from .mattes import agreeing_matte
 from .parts import PartModel
@@ -79,18 +83,27 @@ def _segment(
     kept: dict[int, npt.NDArray[np.float16]] = {}  # of the frames between the two steps, by index
 
     @torch.inference_mode()
-    def score(batch: FrameBatch) -> tuple[FrameBatch, torch.Tensor]:
-        frames = torch.from_numpy(batch.pixels).to(extractor.device)
+    def score(batch: FrameBatch) -> torch.Tensor:
+        frames = on_device(batch.pixels, extractor.device)
         with clock.stage("vit"):
             features = _features(batch, frames, extractor, cache, source)
         with clock.stage("refine"):
             if chances:
                 each = finest.probabilities(features).permute(0, 2, 3, 1).half().cpu().numpy()
                 kept.update(zip(batch.index.tolist(), each, strict=True))
-            return batch, working_scores(parts.probabilities(features), features.grid, batch.size)
+            return working_scores(parts.probabilities(features), features.grid, batch.size)
 
-    with closing(prefetch(clock.timed("decode", source.batches(extractor.batch_size)))) as batches:
-        for masks in _labelled(batches, score, numbers, extractor.device, settings, matte, clock):
+    with ExitStack() as stack:
+        decoded = prefetch(clock.timed("decode", source.batches(extractor.batch_size)))
+        batches = stack.enter_context(closing(decoded))
+        items = stack.enter_context(closing(_linked(batches, lambda batch: batch, settings, clock)))
+        if (every := interval(settings.keys, source.info)) > 1:
+            scored = carried(items, every, source.selected.index, score, clock)
+        else:
+            scored = on_all_cores(lambda item: Scored(*item, score(item[0])), items, extractor.device)
+        stack.enter_context(closing(scored))
+        labelled = _labelled(scored, numbers, extractor.device, settings, matte, clock)
+        for masks in stack.enter_context(closing(labelled)):
             given = [kept.pop(index) for index in masks.frames.index.tolist()] if chances else None
             yield masks if given is None else replace(masks, chances=np.stack(given))
 
@@ -116,15 +129,28 @@ def segment_again(
     within = torch.tensor([0, *parts.tree.coarser(parts.tree.most, len(parts))])
 
     @torch.inference_mode()
-    def score(given: tuple[FrameBatch, npt.NDArray[np.float16]]) -> tuple[FrameBatch, torch.Tensor]:
-        batch, chances = given
+    def score(given: tuple[tuple[FrameBatch, npt.NDArray[np.float16]], Links]) -> Scored:
+        (batch, chances), links = given
         finest = torch.from_numpy(chances).float()
         probabilities = torch.zeros(*finest.shape[:3], len(parts) + 1).index_add_(3, within, finest)
-        return batch, working_scores(probabilities.permute(0, 3, 1, 2).contiguous(), grid, batch.size)
+        scores = working_scores(probabilities.permute(0, 3, 1, 2).contiguous(), grid, batch.size)
+        return Scored(batch, links, scores)
 
-    yield from _labelled(
-        frames, score, numbers, torch.device("cpu"), settings or RefineSettings(), False, clock or StageClock()
-    )
+    settings, clock, cpu = settings or RefineSettings(), clock or StageClock(), torch.device("cpu")
+    with ExitStack() as stack:
+        items = stack.enter_context(closing(_linked(frames, lambda given: given[0], settings, clock)))
+        scored = stack.enter_context(closing(on_all_cores(score, items, cpu)))
+        yield from stack.enter_context(closing(_labelled(scored, numbers, cpu, settings, False, clock)))
+
+
+def _linked(
+    items: Iterable[T], frames: Callable[[T], FrameBatch], settings: RefineSettings, clock: StageClock
+) -> Generator[tuple[T, Links], None, None]:
+    """`linked`, where a later stage needs it."""
+    if settings.window > 1 or settings.keys > 1:
+        yield from linked(items, frames, clock)
+    else:
+        yield from ((item, ()) for item in items)
 
 
 def _all_shown(parts: PartModel) -> tuple[PartModel, Pixels | None]:
@@ -135,35 +161,33 @@ def _all_shown(parts: PartModel) -> tuple[PartModel, Pixels | None]:
 
 
 def _labelled(
-    items: Iterable[T],
-    score: Callable[[T], tuple[FrameBatch, torch.Tensor]],
+    scored: Iterable[Scored],
     numbers: Pixels | None,
     device: torch.device,
     settings: RefineSettings,
     matte: bool,
     clock: StageClock,
 ) -> Generator[PartMasks, None, None]:
-    """From what scores are made of to labels. Averaging over frames needs them in order; what is before and after
-    works on several at a time."""
+    """From scores to labels. Averaging over frames needs them in order; what is before and after works on several at a
+    time."""
 
     @torch.inference_mode()
-    def label(scored: tuple[FrameBatch, torch.Tensor]) -> PartMasks:
-        batch, scores = scored
+    def label(steady: Scored) -> PartMasks:
+        batch, scores, links = steady.frames, steady.scores, steady.links or None
         with clock.stage("refine"):
-            frames = torch.from_numpy(batch.pixels).to(device)
+            frames = on_device(batch.pixels, device)
             if not matte:
                 labels = _without_specks(label_pixels(scores, frames, settings), settings)
-                return PartMasks(batch, labels if numbers is None else numbers[labels])
+                return PartMasks(batch, labels if numbers is None else numbers[labels], links=links)
             first, covered = matte_pixels(scores, frames, settings)
             labels = _without_specks(first, settings)
             each = zip(covered.cpu().numpy(), labels, first.cpu().numpy(), strict=True)
             mattes = np.stack([agreeing_matte(*one) for one in each])
-            return PartMasks(batch, labels if numbers is None else numbers[labels], mattes)
+            return PartMasks(batch, labels if numbers is None else numbers[labels], mattes, links=links)
 
     with ExitStack() as stack:
-        scored = stack.enter_context(closing(on_all_cores(score, items, device)))
-        steady = stack.enter_context(closing(windowed(scored, settings.window, clock)))
-        yield from stack.enter_context(closing(on_all_cores(label, steady, device)))
+        averaged = stack.enter_context(closing(windowed(scored, settings.window, clock)))
+        yield from stack.enter_context(closing(on_all_cores(label, averaged, device)))
 
 
 def _without_specks(labels: torch.Tensor, settings: RefineSettings) -> Pixels:

@@ -36,16 +36,16 @@ def without_specks(labels: Pixels, share: float) -> Pixels:
     if not share or not labels.any():
         return labels
     labels = labels.copy()
-    pieces, holes = _outlines(labels > 0)
+    inside = _object(labels)
+    pieces, holes = _outlines(inside > 0)
     largest = max(map(_area, pieces))
     islands = [piece for piece in pieces if _area(piece) < share * largest]
-    cv2.drawContours(labels, islands, -1, 0, cv2.FILLED)
+    cv2.drawContours(inside, islands, -1, 0, cv2.FILLED)
     small = _WITHIN * share * largest
     for hole in holes:
         if _area_within(hole) < small:
-            _give_away(labels, hole, 0)
-    left, top, width, height = cv2.boundingRect(labels)
-    inside = labels[top : top + height, left : left + width]
+            _give_away(inside, hole, 0)
+    inside = _object(labels)
     count = cv2.calcHist([inside], [0], None, [256], [0, 256]).ravel()
     for part in np.flatnonzero(count[1:]) + 1:
         crumbs, _ = _outlines(inside == part)
@@ -56,10 +56,16 @@ def without_specks(labels: Pixels, share: float) -> Pixels:
     return labels
 
 
+def _object(labels: Pixels) -> Pixels:
+    """The rows and columns, of (H, W), that hold all parts: a view."""
+    left, top, width, height = cv2.boundingRect(labels)
+    return labels[top : top + height, left : left + width]
+
+
 def _outlines(marks: Marks) -> tuple[list[Outline], list[Outline]]:
     """The outlines of the pieces of marks (H, W), and of the holes in them. Those of holes run along the marks around.
     Pixels that touch at a corner hang together."""
-    outlines, tree = cv2.findContours(marks.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    outlines, tree = cv2.findContours(marks.view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     inner = [] if tree is None else (tree[0, :, 3] >= 0).tolist()
     pieces: tuple[list[Outline], list[Outline]] = [], []
     for outline, is_hole in zip(outlines, inner, strict=True):
@@ -85,6 +91,6 @@ def _give_away(labels: Pixels, outline: Outline, label: int) -> None:
     filled = np.zeros(window.shape, np.uint8)
     cv2.drawContours(filled, [outline], -1, 1, cv2.FILLED, offset=(-left, -top))
     speck = filled.astype(bool) & (window == label)
-    around = cv2.dilate(speck.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & ~speck & (window > 0)
+    around = cv2.dilate(speck.view(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & ~speck & (window > 0)
     if around.any():
         window[speck] = np.bincount(window[around]).argmax()

@@ -18,6 +18,7 @@ import torch
 from .clustering import Floats
 from .evidence import Clusterings, Cue, Cues, Values
 from .motion import common_motion, own_motion
+from .one_thread import each_on_one_thread
 from .probe import LinearProbe
 from .sample import Sample
 from .visibility import Visibility, visibility
@@ -97,7 +98,9 @@ class _First:
 def _first_from_cues(sample: Sample, seed: int, cues: Cues) -> _First:
     clusterings = Clusterings(sample, seed, cues)
     salient = sample.saliency.astype(np.float64) if cues.saliency else np.ones(len(sample))
-    own = _gather(sample, [own_motion(f.flows, f.shape) for f in sample.frames]) if cues.motion else None
+    own = None
+    if cues.motion:
+        own = _gather(sample, each_on_one_thread(lambda frame: own_motion(frame.flows, frame.shape), sample.frames))
     moving = [] if own is None else [own]
     score = np.mean([clusterings.score([Cue(salient, power), *moving]) for power in _STILL_POWERS], axis=0)
     rounds = cues.rounds if own is None else min(_FIRST_ROUNDS, cues.rounds)
@@ -140,8 +143,8 @@ def _likeness(sample: Sample) -> Values:
 
 
 def _common(sample: Sample, mask: Marks) -> Cue | None:
-    cores = sample.maps(mask)
-    return _gather(sample, [common_motion(f.flows, core) for f, core in zip(sample.frames, cores, strict=True)])
+    pairs = list(zip(sample.frames, sample.maps(mask), strict=True))
+    return _gather(sample, each_on_one_thread(lambda pair: common_motion(pair[0].flows, pair[1]), pairs))
 
 
 def _gather(sample: Sample, maps: list[npt.NDArray[np.float32] | None]) -> Cue | None:
@@ -209,10 +212,14 @@ class Ridge:
     def __init__(self, tokens: npt.NDArray[np.float32]) -> None:
         self._tokens = tokens
         self._mean = tokens.mean(axis=0, dtype=np.float64).astype(np.float32)
-        gram = np.zeros((tokens.shape[1], tokens.shape[1]))
-        for part in np.array_split(tokens, max(1, len(tokens) // 8192)):
+
+        def moment(part: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
             centred = part - self._mean  # float32 is enough: its rounding is far below the ridge
-            gram += centred.T @ centred
+            return np.asarray(centred.T @ centred)
+
+        gram = np.zeros((tokens.shape[1], tokens.shape[1]))
+        for some in each_on_one_thread(moment, np.array_split(tokens, max(1, len(tokens) // 8192))):
+            gram += some
         gram += _RIDGE * len(tokens) * np.eye(len(gram))
         self._inverse = np.linalg.inv(gram)
 

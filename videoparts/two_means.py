@@ -41,7 +41,10 @@ def halve(points: torch.Tensor, weight: torch.Tensor) -> Halves:
         return whole
     mean = weight @ points / total
     away = points - mean
-    variance, axes = torch.linalg.eigh((away * weight[:, None]).T @ away / total)
+    covariance = (away * weight[:, None]).T @ away / total
+    if covariance.trace() < _ROUNDING:  # all points are one but for rounding, with which LAPACK comes to no end
+        return whole
+    variance, axes = torch.linalg.eigh(covariance)
     if variance[-1] < _ROUNDING:
         return whole
     centroids = _soft(away, weight, axes[:, -1] * variance[-1].sqrt(), variance[-1])

@@ -15,16 +15,19 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .attention import ChunkedAttention
 from .config import ComputeSettings, ExtractorSettings, Facet
 from .descriptors import log_bin, unit_length
-from .devices import resolve_device, resolve_precision
+from .devices import on_device, resolve_device, resolve_precision
 from .errors import SettingsError, WeightsError
+from .facets import cls_attention, project
+from .fast_block import FastBlock, run_blocks
 from .features import Features
 from .frames import Pixels
 from .grid import Grid
 from .identity import ExtractorIdentity
 from .naming import Tensors, timm_name
+from .openvino_blocks import OpenVinoBlocks
+from .plain_block import is_plain
 from .positions import resample_positions, resampling_of
 from .resize import resize
 from .weights import Weights, find_weights
@@ -57,12 +60,12 @@ class ViTExtractor:
         compute = compute or ComputeSettings()
         self.device = resolve_device(compute.device)
         self.dtype = resolve_precision(compute.precision, self.device)
+        self.runtime = compute.runtime
+        if self.runtime == "openvino" and self.device.type != "cpu":
+            raise SettingsError(f"--runtime openvino runs on a CPU, not on {self.device}; take --device cpu, or torch")
         self.batch_size = compute.batch_size or (16 if self.device.type == "cuda" else 1)
         name = timm_name(settings.model)
-        model = _build(name)
-        weights = weights or find_weights(name, compute.weights, offline=compute.offline)
-        _load(model, weights, settings.model)
-        self.origin = weights.origin
+        model, self.origin = load_model(settings.model, compute, weights)
 
         self.patch_size: int = model.patch_embed.patch_size[0]
         self._stride = settings.stride or self.patch_size
@@ -113,7 +116,7 @@ class ViTExtractor:
         """
         if pixels.dtype not in (np.uint8, torch.uint8) or pixels.ndim != 4 or pixels.shape[3] != 3:
             raise ValueError(f"pixels must be (N, H, W, 3) uint8, got {tuple(pixels.shape)} {pixels.dtype}")
-        frames = torch.as_tensor(pixels).to(self.device)
+        frames = on_device(pixels, self.device)
         grid = self.grid((frames.shape[1], frames.shape[2]))
         return self.describe(resize(frames, (grid.height, grid.width), "bicubic"), attention=attention, tokens=tokens)
 
@@ -165,13 +168,15 @@ class ViTExtractor:
         weight = proj.weight.detach().double() / std[:, None, None]
         bias = proj.bias.detach().double() - (weight * mean[:, None, None]).sum((1, 2, 3))
         self._patch_weight = weight.to(self.device, self.dtype)
+        if self.device.type == "cuda":  # as frames are, channels last, which its convolutions in fp16 want
+            self._patch_weight = self._patch_weight.contiguous(memory_format=torch.channels_last)
         self._patch_bias = bias.to(self.device, self.dtype)
         self._norm_pre = model.norm_pre.to(self.device, self.dtype).eval()
-        self._blocks = model.blocks.to(self.device, self.dtype).eval().requires_grad_(False)
-        if self.device.type == "cpu" and self.dtype == torch.bfloat16:
-            for block in self._blocks:
-                if ChunkedAttention.fits(block.attn):
-                    block.attn = ChunkedAttention(block.attn)
+        blocks = list(model.blocks)
+        self._openvino = OpenVinoBlocks(copy.deepcopy(blocks), self.dtype) if self.runtime == "openvino" else None
+        if self.device.type == "cpu" and self.dtype == torch.bfloat16 and self._openvino is None:
+            blocks = [FastBlock(block) if is_plain(block) else block for block in blocks]
+        self._blocks: Any = nn.ModuleList(blocks).to(self.device, self.dtype).eval().requires_grad_(False)
 
     def _embeddings(self, grid: Grid) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         """Position embedding (1, h * w, D) and rotary embedding of a grid, made once a size."""
@@ -201,35 +206,26 @@ class ViTExtractor:
             x = x + positions
         x = self._norm_pre(torch.cat([self._prefix.expand(n, -1, -1), x], dim=1))
 
-        layer, facet = self.identity.layer, self.identity.facet
-        last = len(self._blocks) - 1
-        wanted = (layer * 2 // 3, layer) if tokens else ()
-        whole = facet == "token" or tokens  # the descriptors' block has to be run to its end
-        outputs: dict[int, torch.Tensor] = {}
-        descriptors = looks = x[:, :0]
-        for i, block in enumerate(self._blocks):
-            projected, looking = i == layer and facet != "token", i == last and attention
-            normed = block.norm1(x) if projected or looking else x
-            if projected:
-                descriptors = _project(block.attn, normed, ("query", "key", "value").index(facet))
-            if looking:
-                looks = _cls_attention(block.attn, normed, rope, self._prefix_tokens)
-            further = attention and i < last
-            if not (further or i < layer or (i == layer and whole)):
-                break
-            x = block(x) if rope is None else block(x, rope=rope)
-            if i == layer and facet == "token":
-                descriptors = x
-            if i in wanted:
-                outputs[i] = x
+        layer, facet, last = self.identity.layer, self.identity.facet, len(self._blocks) - 1
+        joined = (layer * 2 // 3, layer) if tokens else ()
+        keep = {*joined, layer if facet == "token" else layer - 1}  # -1: what the first block is given
+        if attention:
+            keep |= {last - 1}
+        outputs = self._openvino.run(x, keep) if self._openvino else run_blocks(self._blocks, x, rope, keep)
+        if facet == "token":
+            descriptors = outputs[layer]
+        else:
+            block = self._blocks[layer]
+            descriptors = project(block.attn, block.norm1(outputs[layer - 1]), facet)
+        looks = x[:, :0]
         h, w = grid.rows, grid.columns
         start = self._prefix_tokens
-        joined = [unit_length(outputs[i][:, start:].reshape(n, h, w, -1)) for i in wanted]
-        return (
-            descriptors[:, start:].reshape(n, h, w, -1),
-            looks[:, :, start:].reshape(n, -1, h, w) if attention else looks,
-            torch.cat(joined, dim=-1) if tokens else x[:, :0],
-        )
+        if attention:
+            block = self._blocks[last]
+            looks = cls_attention(block.attn, block.norm1(outputs[last - 1]), rope, start)
+            looks = looks[:, :, start:].reshape(n, -1, h, w)
+        each = [unit_length(outputs[i][:, start:].reshape(n, h, w, -1)) for i in joined]
+        return descriptors[:, start:].reshape(n, h, w, -1), looks, torch.cat(each, dim=-1) if tokens else x[:, :0]
 
 
 def _block(layer: int, depth: int, model: str) -> int:
@@ -238,6 +234,24 @@ def _block(layer: int, depth: int, model: str) -> int:
     if not 0 <= number < depth:
         raise SettingsError(f"--layer {layer}: {model} has blocks 0 to {depth - 1}")
     return number
+
+
+def load_model(model: str, compute: ComputeSettings, weights: Weights | None = None) -> tuple[Any, str]:
+    """A model of timm's with its weights, in float32 on the CPU, and where they are from.
+
+    Args:
+        model: as `ExtractorSettings.model`.
+        compute: where the weights come from.
+        weights: weights to take instead.
+
+    Raises:
+        SettingsError, WeightsError: as `ViTExtractor` does.
+    """
+    name = timm_name(model)
+    built = _build(name)
+    weights = weights or find_weights(name, compute.weights, offline=compute.offline)
+    _load(built, weights, model)
+    return built, weights.origin
 
 
 def _build(name: str) -> Any:
@@ -285,34 +299,3 @@ def _fingerprint(model: nn.Module) -> str:
             digest.update(f"{name} {tuple(tensor.shape)}\n".encode())
             digest.update(tensor.detach().float().contiguous().numpy().data)
     return digest.hexdigest()[:16]
-
-
-def _project(attn: Any, x: torch.Tensor, which: int) -> torch.Tensor:
-    """Query (0), key (1) or value (2) of all heads side by side, (N, t, D): one third of the block's projection.
-
-    Before any rotation or norm of the heads, as the paper takes them.
-    """
-    if attn.qkv is None:
-        projection = (attn.q_proj, attn.k_proj, attn.v_proj)[which]
-        return F.linear(x, projection.weight, projection.bias)
-    third = attn.qkv.weight.shape[0] // 3
-    rows = slice(which * third, (which + 1) * third)
-    bias = attn.qkv.bias
-    if bias is None and getattr(attn, "q_bias", None) is not None:
-        bias = torch.cat([attn.q_bias, attn.k_bias, attn.v_bias])
-    return F.linear(x, attn.qkv.weight[rows], None if bias is None else bias[rows])
-
-
-def _cls_attention(attn: Any, x: torch.Tensor, rope: torch.Tensor | None, prefix: int) -> torch.Tensor:
-    """The [CLS] token's row of the attention matrix, (N, heads, t) float32: no t x t matrix is made."""
-    heads = attn.num_heads
-    query = _project(attn, x[:, :1], 0).reshape(len(x), 1, heads, -1).transpose(1, 2)
-    key = _project(attn, x, 1).reshape(len(x), x.shape[1], heads, -1).transpose(1, 2)
-    query, key = attn.q_norm(query), attn.k_norm(key)
-    if rope is not None:  # [CLS] itself is never rotated, only the keys of patches are
-        from timm.layers.pos_embed_sincos import apply_rot_embed_cat
-
-        rotated = apply_rot_embed_cat(key[:, :, prefix:].float(), rope, half=getattr(attn, "rotate_half", False))
-        key = torch.cat([key[:, :, :prefix].float(), rotated], dim=2)
-    logits: torch.Tensor = (query.float() * query.shape[-1] ** -0.5) @ key.float().transpose(2, 3)
-    return logits.softmax(-1)[:, :, 0]

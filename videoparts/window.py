@@ -8,40 +8,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from .clock import StageClock
-from .flow import Flow, warp
-from .frames import FrameBatch, Pixels
-from .links import Link, Trust, link, link_luma
+from .linked import Scored
 from .stream import ordered
+from .ways import Scores, Way
 
-Scores = npt.NDArray[np.float32]
-Scored = tuple[FrameBatch, torch.Tensor]
 T = TypeVar("T")
 R = TypeVar("R")
 
 _MOST_WORKERS = 8
-_MOST_PLANES = 64  # that OpenCV is given together: beyond 128 it takes them for another axis, and may crash
-
-
-@dataclass(frozen=True)
-class _Way:
-    """From a frame to one of its neighbours, at the size of the scores."""
-
-    flow: Flow  # (y, x, 2) pixels
-    trust: Trust  # (y, x)
-
-    def then(self, next_way: _Way) -> _Way:
-        """This way and another one from where it ends."""
-        flow = self.flow + warp(next_way.flow, self.flow, "bilinear")
-        return _Way(flow, self.trust * warp(next_way.trust, self.flow, "bilinear"))
 
 
 @dataclass
@@ -49,8 +30,8 @@ class _Held:
     """A frame's scores (y, x, C), and the ways to the frames before and after it; None: there is a cut, or no frame."""
 
     scores: Scores
-    back: _Way | None = None
-    onward: _Way | None = None
+    back: Way | None = None
+    onward: Way | None = None
 
 
 def windowed(items: Iterable[Scored], window: int, clock: StageClock | None = None) -> Generator[Scored, None, None]:
@@ -68,9 +49,9 @@ def windowed(items: Iterable[Scored], window: int, clock: StageClock | None = No
     - closing this generator closes ``items``.
 
     Args:
-        items: frames, in order, and their scores (N, C, y, x) float32 on any device.
+        items: frames in order, with their links and scores.
         window: frames that are averaged, an odd number: the frame itself and as many before as after it.
-        clock: counts the time of linking and averaging, as "window".
+        clock: counts the time of averaging, as "window".
 
     Raises:
         ValueError: ``window`` is even.
@@ -88,7 +69,7 @@ def _windowed(items: Iterable[Scored], reach: int, clock: StageClock) -> Generat
                 yield item
                 continue
             with clock.stage("window"):
-                frames.add(*item)
+                frames.add(item)
             while frames.ready():
                 with clock.stage("window"):
                     item = frames.take()
@@ -111,39 +92,35 @@ class _Frames:
         self._reach = reach
         self._held: deque[_Held] = deque()
         self._before = 0  # how many of those held come before the first batch that waits
-        self._last: Pixels | None = None  # luma of the last one
         self._workers = min(torch.get_num_threads(), _MOST_WORKERS)
 
-    def add(self, batch: FrameBatch, given: torch.Tensor) -> None:
-        """The next batch, with its scores (N, C, y, x)."""
-        lumas = self._each(link_luma, list(batch.pixels))
-        pairs = list(zip([self._last, *lumas[:-1]], lumas, strict=True))
-        self._last = lumas[-1]
-        planes = given.cpu().permute(0, 2, 3, 1).contiguous().numpy()
-        for scores, link_before in zip(planes, self._each(_link, pairs), strict=True):
+    def add(self, batch: Scored) -> None:
+        """The next batch."""
+        planes = np.ascontiguousarray(batch.scores.cpu().numpy().transpose(0, 2, 3, 1))
+        for scores, link_before in zip(planes, batch.links, strict=True):
             here = _Held(scores)
             if link_before is not None and not link_before.cut:
                 size = scores.shape[0], scores.shape[1]
-                self._held[-1].onward = _resized(link_before.forward, link_before.forward_trust, size)
-                here.back = _resized(link_before.backward, link_before.backward_trust, size)
+                self._held[-1].onward = Way.onward(link_before, size)
+                here.back = Way.back(link_before, size)
             self._held.append(here)
-        self.waiting.append((batch, given))
+        self.waiting.append(batch)
 
     def ready(self) -> bool:
         """Whether all is there that the first batch's frames depend on."""
-        return bool(self.waiting) and self._before + len(self.waiting[0][0]) + self._reach <= len(self._held)
+        return bool(self.waiting) and self._before + len(self.waiting[0].frames) + self._reach <= len(self._held)
 
     def take(self) -> Scored:
         """The first batch that waits, averaged with what is there."""
-        batch, given = self.waiting.popleft()
+        batch = self.waiting.popleft()
         held = list(self._held)
-        end = self._before + len(batch)
+        end = self._before + len(batch.frames)
         averages = self._each(lambda at: _average(held, at, self._reach), range(self._before, end))
         for _ in range(end - self._reach):
             self._held.popleft()
         self._before = min(end, self._reach)
-        planes = torch.from_numpy(np.stack(averages)).permute(0, 3, 1, 2).contiguous()
-        return batch, planes.to(given.device)
+        planes = torch.from_numpy(np.ascontiguousarray(np.stack(averages).transpose(0, 3, 1, 2)))
+        return replace(batch, scores=planes.to(batch.scores.device))
 
     def _each(self, function: Callable[[T], R], items: Sequence[T]) -> list[R]:
         """``function`` of every item, on several cores: OpenCV lets other threads run meanwhile."""
@@ -155,7 +132,7 @@ def _average(held: list[_Held], at: int, reach: int) -> Scores:
     total = held[at].scores.copy()
     weight = np.ones((*total.shape[:2], 1), np.float32)
     for step in (-1, 1):
-        way: _Way | None = None
+        way: Way | None = None
         for there in range(at + step, at + (reach + 1) * step, step):
             if not 0 <= there < len(held):
                 break
@@ -165,25 +142,6 @@ def _average(held: list[_Held], at: int, reach: int) -> Scores:
                 break
             way = next_way if way is None else way.then(next_way)
             share = way.trust[..., None]
-            total += share * _fetched(held[there].scores, way.flow)
+            total += share * way.fetch(held[there].scores)
             weight += share
     return np.asarray(total / weight, dtype=np.float32)
-
-
-def _fetched(scores: Scores, flow: Flow) -> Scores:
-    """`warp` of (y, x, C), for any C."""
-    groups = np.split(scores, range(_MOST_PLANES, scores.shape[2], _MOST_PLANES), axis=2)
-    return np.concatenate([warp(np.ascontiguousarray(some), flow, "bilinear") for some in groups], axis=2)
-
-
-def _resized(flow: Flow, trust: Trust, size: tuple[int, int]) -> _Way:
-    """A link's flow and trust, brought from the link's size to ``size`` (y, x)."""
-    y, x = size
-    scale = np.array([x / flow.shape[1], y / flow.shape[0]], np.float32)
-    small, trusted = (cv2.resize(plane, (x, y), interpolation=cv2.INTER_AREA) for plane in (flow, trust))
-    return _Way(np.asarray(small * scale, np.float32), np.asarray(trusted, np.float32))
-
-
-def _link(pair: tuple[Pixels | None, Pixels]) -> Link | None:
-    earlier, later = pair
-    return None if earlier is None else link(earlier, later)

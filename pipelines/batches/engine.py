@@ -28,7 +28,7 @@ class Engine(Protocol):
     ) -> None: ...
 
     def run(self, tasks: Iterable[Task]) -> Iterator[Event]:
-        """Do tasks; tell what happens, as it happens. Each ends with "done" or "failed", whatever becomes of it."""
+        """Do tasks; tell what happens, as it happens. Each ends with one of `LAST`, whatever becomes of it."""
         ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import multiprocessing
 import os
 import signal
@@ -14,7 +15,7 @@ from multiprocessing.context import SpawnProcess
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
-from .events import Event
+from .events import LAST, Event
 from .work import Task, Worker
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ class Processes:
         while self.busy:
             yield from self.events()
 
+    def prepare(self) -> None:
+        """Start the processes, with nothing to do yet: they load their libraries while others are at work."""
+        for lane in self._lanes:
+            lane.start()
+
     def add(self, task: Task) -> None:
         """Have a task done; `events` tell how it goes."""
         self._waiting.append((task, 1))
@@ -105,15 +111,19 @@ class _Lane:
         self.task: Task | None = None
         self.attempt = 0
 
-    def begin(self, task: Task, attempt: int) -> None:
-        """Give the process a task; start one if there is none."""
-        self.task, self.attempt = task, attempt
+    def start(self) -> None:
+        """Start a process, if there is none."""
         if self._process is None:
             self.connection, theirs = _CONTEXT.Pipe()
             self._process = _CONTEXT.Process(target=_work, args=(theirs, *self._about), name="videoparts-batch")
             with without_interrupt():
                 self._process.start()
             theirs.close()  # so that its end is seen here
+
+    def begin(self, task: Task, attempt: int) -> None:
+        """Give the process a task."""
+        self.task, self.attempt = task, attempt
+        self.start()
         with contextlib.suppress(OSError):  # it has died: seen at the next `receive`
             self.connection.send(task)
 
@@ -128,7 +138,7 @@ class _Lane:
             self.connection.close()
             self._process = self.task = None
             return None
-        if event.kind in ("done", "failed"):
+        if event.kind in LAST:
             self.task = None
         return event
 
@@ -150,7 +160,8 @@ class _Lane:
     def end(self) -> None:
         """Wait for its end, and see to it."""
         if self._process is not None:
-            self._process.join(_PATIENCE)
+            if self.task is not None:  # else nothing can be half-written
+                self._process.join(_PATIENCE)
             self._process.kill()
             self._process.join()
             self._process = None
@@ -184,6 +195,7 @@ def _work(connection: Connection, batch: Batch, cores: Sequence[int], device: st
 
         torch.set_num_threads(len(cores))
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
+        importlib.import_module("videoparts.pipelines.chain")  # what every task needs, before there is one
         worker = Worker(batch, device)
         while True:
             worker.do(connection.recv(), connection.send)

@@ -66,8 +66,9 @@ class RayEngine:
 
     def __enter__(self) -> RayEngine:
         with ExitStack() as stack:
-            stack.enter_context(self._cluster)
             stack.enter_context(self._writing)
+            self._writing.prepare()  # both take seconds to start, and mostly wait
+            stack.enter_context(self._cluster)
             self.jobs = self._cluster.jobs
             self._stack = stack.pop_all()
         return self
@@ -185,4 +186,4 @@ class RayEngine:
         self._jobs.remove(job)
         job.close()
         sys.stderr.write(failure.trace)
-        return Event("failed", job.task.name, text=failure.text)
+        return Event(failure.kind, job.task.name, text=failure.text)

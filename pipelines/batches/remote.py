@@ -187,9 +187,11 @@ class Apart:
         """`Source.sample`, decoded here."""
         return self._source.sample(count, size)
 
-    def sample_around(self, count: int, at: float | None = None, *, beside: bool = True) -> Iterator[Neighbourhood]:
+    def sample_around(
+        self, count: int, at: float | None = None, *, beside: bool = True, among: int = 1
+    ) -> Iterator[Neighbourhood]:
         """`Source.sample_around`, decoded here."""
-        return self._source.sample_around(count, at, beside=beside)
+        return self._source.sample_around(count, at, beside=beside, among=among)
 
 
 def _decoded(

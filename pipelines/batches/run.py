@@ -5,16 +5,19 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
-from dataclasses import asdict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from videoparts import __version__
-from videoparts.errors import ClipsFailedError, FitError, SettingsError, SourceError
+from videoparts.atomic import is_disk_full
+from videoparts.errors import ClipsFailedError, FitError, OutputError, SettingsError, SourceError
 from videoparts.source_hash import source_sha256
 
 from ..terminal import Terminal
 from .engine import Engine
-from .events import Event
+from .events import LAST, Event
 from .inputs import find_clips
 from .journal import Entry, Journal, differences, settings_key
 from .plan import Plan, Planned, plan_of, save_clips
@@ -103,13 +106,19 @@ class BatchRun:
                 self._fit(plan, engine, progress)
             planned = {one.clip.name: one for one in todo}
             for event in engine.run([Task("label", (one.clip,)) for one in todo]):
-                if event.kind in ("done", "failed"):
+                _go_on(event)
+                if event.kind in LAST:
                     self._ended(plan, planned[event.clip], event, progress)
                 else:
                     progress.show(event)
         except KeyboardInterrupt:
-            left = sum(one.clip.name not in self._journal.entries for one in todo)
-            raise KeyboardInterrupt(f"stopped; the same command goes on with {left} of {len(todo)} clips") from None
+            raise KeyboardInterrupt(f"stopped; {self._rest(todo)}") from None
+        except OutputError as error:
+            if not (isinstance(error, _FullError) or is_disk_full(error)):
+                raise
+            with suppress(OutputError):
+                self._write_summary(plan)
+            raise OutputError(f"{error}; {self._rest(todo)} once there is room") from error
         finally:
             progress.close()
         self._journal.sort([one.clip.name for one in plan.clips])
@@ -132,12 +141,21 @@ class BatchRun:
             self._terminal.say(f"the parts are those of {path}, learned by an earlier run; --redo learns them anew")
             return
         for event in engine.run([Task("fit", tuple(one.clip for one in plan.of("to do", "done")))]):
+            _go_on(event)
             progress.show(event)
             if event.kind == "failed":
                 raise FitError(f"no part model of all clips: {event.text}")
 
+    def _rest(self, todo: Sequence[Planned]) -> str:
+        """What is left of what was to be done."""
+        left = sum(one.clip.name not in self._journal.entries for one in todo)
+        return f"the same command goes on with {left} of {len(todo)} clips"
+
     def _ended(self, plan: Plan, one: Planned, event: Event, progress: Progress) -> None:
         """Write down how a clip has ended."""
+        if event.kind == "failed":  # whoever has found that out, and be it that its process died
+            with suppress(SourceError):
+                event = replace(event, sha256=source_sha256(one.clip.path))
         self._journal.add(
             Entry(
                 clip=one.clip.name,
@@ -183,6 +201,15 @@ class BatchRun:
         if failed:
             count = f"{len(failed)} of {len(plan.clips)} clips"
             raise ClipsFailedError(f"{count} failed; once that is put right, --retry-failed takes them again")
+
+
+class _FullError(OutputError):
+    """A worker's disk is full: every other clip would end in the same way."""
+
+
+def _go_on(event: Event) -> None:
+    if event.kind == "full":
+        raise _FullError(event.text)
 
 
 def settings_of(batch: Batch) -> dict[str, Any]:

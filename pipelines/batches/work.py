@@ -11,6 +11,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
+from videoparts.atomic import is_disk_full
 from videoparts.clock import StageClock
 from videoparts.errors import SourceError, VideoPartsError
 from videoparts.sources.in_turn import InTurn
@@ -19,7 +20,7 @@ from ..masks import Masks
 from ..terminal import Terminal
 from .clip import Clip
 from .contact import write_contact
-from .events import Event, Tell
+from .events import Event, Kind, Tell
 
 if TYPE_CHECKING:
     from videoparts.manifest import Manifest
@@ -55,16 +56,18 @@ class Failure:
 
     text: str  # one line
     trace: str = ""  # of a mistake of ours, for all to see
+    kind: Kind = "failed"  # or "full", see `Event`
 
 
 def failure_of(error: Exception) -> Failure:
     """What is to be said of an error."""
+    kind: Kind = "full" if is_disk_full(error) else "failed"
     if isinstance(error, VideoPartsError):
-        return Failure(" ".join(str(error).split()))
+        return Failure(" ".join(str(error).split()), kind=kind)
     if isinstance(error, MemoryError):
         return Failure("memory ran out; take fewer --jobs or a smaller --load-size")
     why = f"a mistake in videoparts, told of above: {type(error).__name__}: {error}"
-    return Failure(" ".join(why.split()), "".join(traceback.format_exception(error)))
+    return Failure(" ".join(why.split()), "".join(traceback.format_exception(error)), kind)
 
 
 class Worker:
@@ -97,7 +100,7 @@ class Worker:
         except Exception as error:  # the other clips go on
             failure = failure_of(error)
             sys.stderr.write(failure.trace)
-            tell(Event("failed", task.name, text=failure.text))
+            tell(Event(failure.kind, task.name, text=failure.text))
         else:
             tell(done)
 

@@ -15,7 +15,7 @@ from ..atomic import AtomicFile
 from ..errors import OutputError
 from ..frames import Pixels, VideoInfo
 from ..masks import Part, PartMasks
-from ..sources.folder import SUFFIXES
+from ..sources.folder import is_frame
 from .distinct import distinct_colours, distinct_names, renamed
 from .frame_sink import FrameSink
 from .png import png
@@ -59,9 +59,8 @@ class Cvat(FrameSink):
         self._objects = _voc_colours()[: len(parts) + 1].tobytes()
         self._archive: zipfile.ZipFile | None = None
         if like.path.is_dir():  # said now, and not after hours
-            for file in like.path.iterdir():
-                if file.suffix.lower() in SUFFIXES and not file.name.startswith("."):
-                    self._require_listed(file.stem)
+            for file in filter(is_frame, like.path.iterdir()):
+                self._require_listed(file.stem)
 
     def _begin(self) -> None:
         self._archive = zipfile.ZipFile(self._target.temporary, "w")

@@ -22,16 +22,18 @@ class Neighbourhood:
 
 
 def neighbourhoods(
-    read: Read, selected: range, count: int, marked: int | None = None, *, beside: bool = True
+    read: Read, selected: range, count: int, marked: int | None = None, *, beside: bool = True, among: int = 1
 ) -> Iterator[Neighbourhood]:
     """At most ``count`` of the ``selected`` positions, as `spread` picks them, each with its neighbours if ``beside``.
+
+    They are picked among every so many.
 
     The position ``marked`` comes beside them, if it is not one of them.
 
     Every frame is decoded once, and four at most are held. ``read`` gives batches of frames at increasing positions,
     and leaves out what it cannot decode.
     """
-    wanted = set(spread(selected, count)) | ({marked} if marked is not None else set())
+    wanted = set(spread(selected[::among], count)) | ({marked} if marked is not None else set())
     step = selected.step
     around = (-step, 0, step) if beside else (0,)
     positions = sorted({w + offset for w in wanted for offset in around if w + offset in selected})

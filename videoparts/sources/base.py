@@ -70,13 +70,16 @@ class Source(Protocol):
         """
         ...
 
-    def sample_around(self, count: int, at: float | None = None, *, beside: bool = True) -> Iterator[Neighbourhood]:
+    def sample_around(
+        self, count: int, at: float | None = None, *, beside: bool = True, among: int = 1
+    ) -> Iterator[Neighbourhood]:
         """The frames that `sample` gives, one at a time, each with the selected frames before and after it.
 
         Args:
             count: how many.
             at: seconds from the first frame of the source: the selected frame that is seen then comes too, marked.
             beside: whether the frames before and after are wanted; without, they are not decoded.
+            among: every so many of the selected frames are those to choose from.
 
         Raises:
             SourceError: no selected frame is seen then.

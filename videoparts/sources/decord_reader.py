@@ -131,21 +131,20 @@ class DecordWorker:
             self._commands.write(json.dumps(command).encode() + b"\n")
             self._commands.flush()
 
-    def _answer(self, wanted: bytes) -> bytearray:
+    def _answer(self, wanted: bytes) -> memoryview:
         letter, length = HEADER.unpack(bytes(self._read(HEADER.size)))
         body = self._read(length)
         if letter != wanted:
             # Decord's messages begin with a time and a line of its source.
-            why = re.sub(r"^\[[\d:]+\] \S+:\d+: ", "", body.decode(errors="replace"))
+            why = re.sub(r"^\[[\d:]+\] \S+:\d+: ", "", bytes(body).decode(errors="replace"))
             raise DecordError(self._path, f"decord failed ({why})", "decord cannot open it")
         return body
 
-    def _read(self, length: int) -> bytearray:
-        body = bytearray(length)
-        view, got = memoryview(body), 0
+    def _read(self, length: int) -> memoryview:
+        body, got = np.empty(length, np.uint8).data, 0  # a bytearray would be filled with zeros first
         while got < length:
             self._wait()
-            read = os.readv(self._answers.fileno(), [view[got:]])
+            read = os.readv(self._answers.fileno(), [body[got:]])
             if read == 0:
                 raise DecordError(self._path, "decord's process ended unexpectedly", "decord crashed on it")
             got += read

@@ -13,6 +13,7 @@ import av
 import imageio.v3 as iio
 import numpy as np
 import numpy.typing as npt
+from imageio.core.request import InitializationError
 from PIL import Image, UnidentifiedImageError
 
 from ..config import SourceSettings
@@ -73,11 +74,13 @@ class FrameFolder:
         """At most ``count`` selected pictures, evenly spread; see `Source.sample`."""
         return self._read(spread(self.selected, count), size)
 
-    def sample_around(self, count: int, at: float | None = None, *, beside: bool = True) -> Iterator[Neighbourhood]:
+    def sample_around(
+        self, count: int, at: float | None = None, *, beside: bool = True, among: int = 1
+    ) -> Iterator[Neighbourhood]:
         """Sampled pictures with those before and after; see `Source.sample_around`."""
         pts = range(len(self._files))
         marked = None if at is None else seen_at(pts, self.info.time_base, self.selected, at, self.info.path)
-        return neighbourhoods(self._read, self.selected, count, marked, beside=beside)
+        return neighbourhoods(self._read, self.selected, count, marked, beside=beside, among=among)
 
     def _read(self, positions: Sequence[int], size: int) -> Iterator[FrameBatch]:
         require_size(size)
@@ -127,7 +130,12 @@ def read_picture(file: Path) -> Pixels:
     except UnidentifiedImageError:
         return _with_ffmpeg(file)
     except (OSError, ValueError, SyntaxError, EOFError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
+        cause = error.__cause__ or error  # imageio says less
+        if isinstance(cause, InitializationError):  # Pillow knows no such picture
+            return _with_ffmpeg(file)
+        if isinstance(cause, Image.DecompressionBombError):
+            raise _too_large(file) from None
+        first = (str(cause).splitlines() or [type(cause).__name__])[0]
         raise SourceError(f"{file}: the picture cannot be decoded ({first}); make or remove it") from None
 
 
@@ -183,6 +191,8 @@ def _size(file: Path) -> tuple[int, int]:
     except UnidentifiedImageError:
         height, width = _with_ffmpeg(file).shape[:2]
         return height, width
+    except Image.DecompressionBombError:
+        raise _too_large(file) from None
     except (OSError, ValueError, SyntaxError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise SourceError(f"{file}: the picture cannot be opened ({first}); make or remove it") from None
@@ -196,4 +206,10 @@ def _with_ffmpeg(file: Path) -> Pixels:
             frame = next(container.decode(video=0))
             return cast("Pixels", frame.to_ndarray(format="rgb24"))
     except (av.FFmpegError, OSError, ValueError, IndexError, StopIteration):
-        raise SourceError(f"{file}: this is not a picture, or a broken one; make or remove it") from None
+        empty = file.is_file() and not file.stat().st_size
+        what = "the file is empty" if empty else "this is not a picture, or a broken one"
+        raise SourceError(f"{file}: {what}; make or remove it") from None
+
+
+def _too_large(file: Path) -> SourceError:
+    return SourceError(f"{file}: the picture has more pixels than Pillow opens; make it smaller")

@@ -64,11 +64,13 @@ class VideoFile(ABC):
         require_size(size)
         return self._batches(spread(self.selected, count), size)
 
-    def sample_around(self, count: int, at: float | None = None, *, beside: bool = True) -> Iterator[Neighbourhood]:
+    def sample_around(
+        self, count: int, at: float | None = None, *, beside: bool = True, among: int = 1
+    ) -> Iterator[Neighbourhood]:
         """Sampled frames with those before and after; see `Source.sample_around`."""
         base = self.index.time_base
         marked = None if at is None else seen_at(self.index.pts, base, self.selected, at, self.path)
-        return neighbourhoods(self._batches, self.selected, count, marked, beside=beside)
+        return neighbourhoods(self._batches, self.selected, count, marked, beside=beside, among=among)
 
     @abstractmethod
     def decode(self, positions: Sequence[int], size: int) -> Generator[tuple[int, Pixels], None, None]:
@@ -79,15 +81,19 @@ class VideoFile(ABC):
 
     def _batches(self, positions: Sequence[int], size: int) -> Generator[FrameBatch, None, None]:
         count = last = 0
-        pixels, places = self._empty(size), list[int]()
+        pixels, places = np.empty(0, np.uint8), list[int]()
         with closing(self.decode(positions, size)) as frames:
             for position, frame in frames:
-                pixels[len(places)] = frame
+                if size == 1:
+                    pixels = np.ascontiguousarray(frame)[None]  # one in one piece is not copied
+                else:
+                    pixels = pixels if places else self._empty(size)
+                    pixels[len(places)] = frame
                 places.append(position)
                 count, last = count + 1, position
                 if len(places) == size:
                     yield self._batch(pixels, places)
-                    pixels, places = self._empty(size), []
+                    places = []
         if places:
             yield self._batch(pixels[: len(places)], places)
         if count == 0 and not self._is_part:

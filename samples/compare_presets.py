@@ -1,0 +1,128 @@
+"""What each preset gives and takes, on clips with masks: J, T, frames a second, how many frames the ViT sees.
+
+::
+
+    python samples/compare_presets.py DATA [--clips libby soapbox] [--presets balanced fast]
+
+DATA is a folder of clips, each with frames/ and masks/. Time is that of all that ``videoparts overlay`` does once
+the model is loaded: decode, fit, label, paint, encode. The presets take turns, so that a noisy machine treats them
+alike; the last column is the frames a second over those of the first preset.
+
+J: intersection over union of "any part" with the mask, mean over frames, then over clips. T: agreement of parts from
+frame to frame along the optical flow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import mean
+
+import torch
+
+from videoparts.cache import FeatureCache
+from videoparts.config import ComputeSettings
+from videoparts.features import Features
+from videoparts.fit import fit_parts
+from videoparts.flow import luma
+from videoparts.frames import Pixels
+from videoparts.label_folders import read_labels
+from videoparts.masks import PartMasks
+from videoparts.metrics import jaccard, temporal_agreement
+from videoparts.presets import PRESETS, PresetName
+from videoparts.segmentation import segment
+from videoparts.sinks.overlay_video import OverlayVideo
+from videoparts.sources import open_source
+from videoparts.stream import prefetch
+from videoparts.vit import ViTExtractor
+
+
+class Counting:
+    """An extractor that counts the frames that it is given."""
+
+    def __init__(self, extractor: ViTExtractor) -> None:
+        self._extractor, self.seen = extractor, 0
+        self.identity, self.device, self.batch_size = extractor.identity, extractor.device, extractor.batch_size
+        self.grid = extractor.grid
+
+    def extract(self, pixels: Pixels | torch.Tensor, *, attention: bool = False, tokens: bool = False) -> Features:
+        """`ViTExtractor.extract`."""
+        self.seen += len(pixels)
+        return self._extractor.extract(pixels, attention=attention, tokens=tokens)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Of a preset on a clip."""
+
+    j: float
+    t: float
+    rate: float  # frames a second
+    seen: float  # frames that the ViT sees, for each frame of the clip
+
+
+def overlay(clip: Path, extractor: Counting, name: PresetName, folder: Path) -> tuple[list[PartMasks], Scores]:
+    """Do what the command does; the scores are still to come."""
+    preset, extractor.seen = PRESETS[name], 0
+    start, cache, kept = time.perf_counter(), FeatureCache(), list[PartMasks]()
+    source = open_source(clip / "frames")
+    parts = fit_parts(source, extractor, preset.fit, cache=cache, keys=preset.refine.keys)
+    with OverlayVideo(folder / "parts.mp4", like=source.info) as sink:
+        for masks in prefetch(segment(source, extractor, parts, preset.refine, cache=cache)):
+            sink.write(masks)
+            kept.append(masks)
+    seconds = time.perf_counter() - start
+    return kept, Scores(0, 0, len(kept) / seconds, extractor.seen / len(kept))
+
+
+def judged(clip: Path, kept: list[PartMasks], scores: Scores) -> Scores:
+    """With J and T."""
+    frames = [one[k : k + 1] for one in kept for k in range(len(one))]
+    js = [jaccard(one.labels[0] > 0, read_labels(clip / "masks" / f"{one.frames.stem(0)}.png") > 0) for one in frames]
+    lumas = [luma(one.frames.pixels[0]) for one in frames]
+    ts = [
+        temporal_agreement(a.labels[0], b.labels[0], x, y)
+        for (a, b), (x, y) in zip(pairwise(frames), pairwise(lumas), strict=True)
+    ]
+    return Scores(mean(js), mean(t for t in ts if t is not None), scores.rate, scores.seen)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--clips", nargs="+", help="only these")
+    parser.add_argument("--presets", nargs="+", default=["balanced", "fast"], choices=list(PRESETS))
+    parser.add_argument("--runtime", default="torch")
+    given = parser.parse_args()
+    clips = sorted(path for path in given.data.iterdir() if (path / "frames").is_dir() and (path / "masks").is_dir())
+    clips = [clip for clip in clips if not given.clips or clip.name in given.clips]
+    compute = ComputeSettings(runtime=given.runtime)
+    extractors = {name: Counting(ViTExtractor(PRESETS[name].extractor, compute)) for name in given.presets}
+    found: dict[PresetName, list[Scores]] = {name: [] for name in given.presets}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, extractor in extractors.items():  # until the allocator has seen all sizes, the ViT takes longer
+            overlay(clips[0], extractor, name, Path(folder))
+        for clip in clips:
+            for name, extractor in extractors.items():
+                found[name].append(judged(clip, *overlay(clip, extractor, name, Path(folder))))
+                one = found[name][-1]
+                print(f"{clip.name} {name}: J {one.j:.3f} T {one.t:.3f}, {one.rate:.2f} frames/s", flush=True)
+    print(
+        f"\n{'':10}{'J':>7}{'T':>7}{'frames/s':>10}{'seen':>7}{'times':>7}   times of each: {[c.name for c in clips]}"
+    )
+    first = [one.rate for one in found[given.presets[0]]]
+    for name, scores in found.items():
+        times = [one.rate / base for one, base in zip(scores, first, strict=True)]
+        rate, seen = mean(one.rate for one in scores), mean(one.seen for one in scores)
+        j, t = mean(one.j for one in scores), mean(one.t for one in scores)
+        each = " ".join(f"{ratio:.2f}" for ratio in times)
+        print(f"{name:10}{j:7.3f}{t:7.3f}{rate:10.2f}{seen:7.2f}{mean(times):7.2f}   {each}")
+
+
+if __name__ == "__main__":
+    main()
