@@ -86,20 +86,9 @@ def test_all_formats_hold_the_same_labels_and_times(everything: Path, short_clip
         assert np.array_equal(np.where(whole > 127, mattes.argmax(0) + 1, 0), one)
 
 
-@pytest.mark.parametrize("formats", ["davis,labels"])
-def test_killed_it_goes_on_and_ends_with_the_same_bytes(formats: str, tmp_path: Path) -> None:
-    given = [
-        "--end",
-        "2.4",
-        "--load-size",
-        "224",
-        "--frames",
-        "6",
-        "--formats",
-        formats,
-        "--offline",
-        "--keep-features",
-    ]
+@pytest.mark.parametrize("more", [["--formats", "davis,labels", "--keep-features"], ["--keys", "6"]])
+def test_killed_it_goes_on_and_ends_with_the_same_bytes(more: list[str], tmp_path: Path) -> None:
+    given = ["--end", "2.4", "--load-size", "224", "--frames", "6", "--offline", *more]
 
     def command(out: str) -> list[str]:
         return [*COMMAND, "masks", str(demo_clip()), "-o", str(tmp_path / out), *given]
@@ -209,3 +198,13 @@ def test_formats_are_checked_before_anything_else(
     if said is not None:
         assert said in capsys.readouterr().err
         assert list(tmp_path.iterdir()) == []
+
+
+def test_what_every_frame_tells_is_not_kept_where_the_vit_sees_few(
+    short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(["masks", str(short_clip), "-o", str(out), "--preset", "fast", "--keep-features"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "give --keys 1 with it" in line
+    assert not out.exists()
