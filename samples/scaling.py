@@ -22,12 +22,12 @@ class Costs:
     """Of a frame, where nothing else is said; seconds are those of one core."""
 
     gpu_rate: float = 40.0  # frames a second that an extractor labels: an assumption
-    decode: float = 0.006
-    write: float = 0.043
+    decode: float = 0.005
+    write: float = 0.025
     fit: float = 5.0  # seconds a clip, on its extractor: an assumption
     look: float = 0.1  # seconds a clip, in the driver
     decoded: float = 2_764_800  # bytes
-    masks: float = 12_000  # bytes
+    masks: float = 14_000  # bytes
     network: float = 1.25e9  # bytes a second that a node takes, 10 Gbit/s
     per_node: int = 8  # GPUs of a node
     edge: int = 6  # frames that a piece is labelled more

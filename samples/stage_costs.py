@@ -60,9 +60,10 @@ def costs(path: Path, frames: int, preset: str, folder: Path) -> Iterator[tuple[
     piece = label_piece(labelling, source, command, model, Piece(0, None))
     whole = perf_counter() - start
     clock = labelling.clock.seconds
-    for name in ("decode", "vit", "window", "refine"):
-        yield f"{name}, a frame", clock[name] / count
-    yield "joints and store, a frame", (whole - clock["vit"] - clock["window"] - clock["refine"]) / count
+    for name, seconds in clock.items():
+        yield f"{name}, a frame", seconds / count
+    others = sum(seconds for name, seconds in clock.items() if name not in ("decode", "load"))
+    yield "joints and store, a frame", (whole - others) / count
     yield "bytes of a decoded frame", float(source.info.height * source.info.width * 3)
     yield "bytes of a frame's masks", sum(map(len, piece.files.values())) / count
     run = Run(command.output, run_key(command.settings(None)))
