@@ -10,6 +10,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType, TracebackType
@@ -116,6 +117,7 @@ class _Lane:
         if self._process is None:
             self.connection, theirs = _CONTEXT.Pipe()
             self._process = _CONTEXT.Process(target=_work, args=(theirs, *self._about), name="videoparts-batch")
+            resource_tracker.ensure_running()  # which the start would do, and let Ctrl-C through again
             with without_interrupt():
                 self._process.start()
             theirs.close()  # so that its end is seen here
@@ -187,6 +189,7 @@ def without_interrupt() -> Iterator[None]:
 
 def _work(connection: Connection, batch: Batch, cores: Sequence[int], device: str | None) -> None:
     """The life of a process: tasks in, events out, until the other side hangs up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side sees to it: one of two signals would be too many
     signal.signal(signal.SIGTERM, _stop)
     threading.Thread(target=_leave_with_parent, name="videoparts-watch", daemon=True).start()
     if cores:
