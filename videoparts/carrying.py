@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeVar
 
@@ -62,7 +62,9 @@ def carried(
     def see_between(given: tuple[Stretch, Scores, Scores]) -> _Seen:
         stretch, before, after = given
         seen = _Seen(stretch, before, {len(stretch.frames) - 1: after})
-        return seen if stretch.is_alone else seen.with_more(see, clock)
+        if not stretch.is_alone:
+            seen.look(see, clock)
+        return seen
 
     def fill(three: tuple[_Seen | None, _Seen, _Seen | None]) -> tuple[Stretch, list[Scores]]:
         with clock.stage("carry"):
@@ -109,37 +111,41 @@ class _Seen:
 
     stretch: Stretch
     before: Scores
-    keys: dict[int, Scores]  # in order; the last frame is one
+    keys: dict[int, Scores]  # the last frame is one
+    # Between two key frames that follow each other, by the later one: of `_back` and `_onward`.
+    ways: dict[int, tuple[list[Way], list[Way]]] = field(default_factory=dict)
 
     @property
     def all_keys(self) -> dict[int, Scores]:
-        """With the one before."""
-        return {-1: self.before} | self.keys
+        """In order, with the one before."""
+        return {-1: self.before} | dict(sorted(self.keys.items()))
 
     @property
     def is_alone(self) -> bool:
         """Whether nothing leads to what is before."""
         return self.stretch.is_alone
 
-    def with_more(self, see: Callable[[FrameBatch], Scores], clock: StageClock) -> _Seen:
-        """With more key frames, where two that follow each other differ too much."""
-        keys = dict(self.keys)
+    def look(self, see: Callable[[FrameBatch], Scores], clock: StageClock) -> None:
+        """Find more key frames, where two that follow each other differ too much, and the ways between all of them."""
 
         def divide(first: int, last: int, told: tuple[Scores, Scores]) -> None:
             with clock.stage("carry"):
-                ways = self._between(first, last)
-                agree = all(_difference(a.fetch(told[0]), b.fetch(told[1])) <= _DIFFERENT for a, b in ways)
-            if not agree:
-                middle = (first + last) // 2
-                keys[middle] = see(self.stretch.frames[middle])
-                divide(first, middle, (told[0], keys[middle]))
-                divide(middle, last, (keys[middle], told[1]))
+                back, onward = self._back(first, last), self._onward(first, last)
+                between = zip(back[:-1], onward[1:], strict=True)
+                agree = all(_difference(a.fetch(told[0]), b.fetch(told[1])) <= _DIFFERENT for a, b in between)
+            if agree:
+                self.ways[last] = back, onward
+                return
+            middle = (first + last) // 2
+            scores = see(self.stretch.frames[middle])
+            divide(first, middle, (told[0], scores))
+            self.keys[middle] = scores
+            divide(middle, last, (scores, told[1]))
 
-        last = len(self.stretch.frames) - 1
-        divide(-1, last, (self.before, self.keys[last]))
-        return _Seen(self.stretch, self.before, dict(sorted(keys.items())))
+        ((last, after),) = self.keys.items()
+        divide(-1, last, (self.before, after))
 
-    def back(self, first: int, last: int) -> list[Way]:
+    def _back(self, first: int, last: int) -> list[Way]:
         """The ways from the frames after ``first``, up to ``last``, to ``first``."""
         ways: list[Way] = []
         for i in range(first + 1, last + 1):
@@ -147,17 +153,13 @@ class _Seen:
             ways.append(step.then(ways[-1]) if ways else step)
         return ways
 
-    def onward(self, first: int, last: int) -> list[Way]:
+    def _onward(self, first: int, last: int) -> list[Way]:
         """The ways from the frames from ``first`` on, before ``last``, to ``last``."""
         ways: list[Way] = []
         for i in range(last, first, -1):
             step = Way.onward(self._link(i), self._size)
             ways.append(step.then(ways[-1]) if ways else step)
         return ways[::-1]
-
-    def _between(self, first: int, last: int) -> Iterator[tuple[Way, Way]]:
-        """Of the frames between two: the ways to the first of them and to the last."""
-        return zip(self.back(first, last - 1), self.onward(first, last)[1:], strict=True)
 
     def _link(self, i: int) -> Link:
         link = self.stretch.links[i]
@@ -172,25 +174,25 @@ class _Seen:
 def _filled(before: _Seen | None, here: _Seen, after: _Seen | None) -> list[Scores]:
     """The scores of each frame of a stretch, given the stretches before and after it."""
     keys = here.all_keys
-    back, onward = dict[int, list[Way]](), dict[int, list[Way]]()  # by the key frame that the frames come before
     beside: dict[int, list[tuple[Way, Scores]]] = {key: [] for key in keys}  # what the key frames next to each tell
     if not here.is_alone:
         for first, last in pairwise(keys):
-            back[last], onward[last] = here.back(first, last), here.onward(first, last)
-            beside[first].append((onward[last][0], keys[last]))
-            beside[last].append((back[last][-1], keys[first]))
+            back, onward = here.ways[last]
+            beside[first].append((onward[0], keys[last]))
+            beside[last].append((back[-1], keys[first]))
         if before is not None and not before.is_alone:
-            *_, (first, told), (last, _) = before.all_keys.items()
-            beside[-1].append((before.back(first, last)[-1], told))
+            *_, (_, told), (last, _) = before.all_keys.items()
+            beside[-1].append((before.ways[last][0][-1], told))
     if after is not None and not after.is_alone:
-        last, told = next(iter(after.keys.items()))
-        beside[max(keys)].append((after.onward(-1, last)[0], told))
+        last = min(after.keys)
+        beside[max(keys)].append((after.ways[last][1][0], after.keys[last]))
     steady = {key: _averaged(told, beside[key]) for key, told in keys.items()}
     if here.is_alone:
         return [steady[0]]
     scores: list[Scores] = []
     for first, last in pairwise(keys):
-        for k, (way, other) in enumerate(zip(back[last][:-1], onward[last][1:], strict=True), start=1):
+        back, onward = here.ways[last]
+        for k, (way, other) in enumerate(zip(back[:-1], onward[1:], strict=True), start=1):
             scores.append(_mixed((way, steady[first]), (other, steady[last]), k / (last - first)))
         scores.append(steady[last])
     return scores

@@ -15,14 +15,13 @@ import numpy as np
 import torch
 
 from .clock import StageClock
+from .devices import cores_each
 from .linked import Scored
 from .stream import ordered
 from .ways import Scores, Way
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-_MOST_WORKERS = 8
 
 
 @dataclass
@@ -92,7 +91,7 @@ class _Frames:
         self._reach = reach
         self._held: deque[_Held] = deque()
         self._before = 0  # how many of those held come before the first batch that waits
-        self._workers = min(torch.get_num_threads(), _MOST_WORKERS)
+        self._workers, _ = cores_each()
 
     def add(self, batch: Scored) -> None:
         """The next batch."""
