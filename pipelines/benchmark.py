@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,12 +9,12 @@ from typing import TYPE_CHECKING, cast, get_args
 
 import tyro
 
-from videoparts.atomic import atomic_file
 from videoparts.config import ComputeSettings, ExtractorSettings, Precision, RefineSettings
 from videoparts.errors import SettingsError
 from videoparts.presets import PRESETS
 
 from .evaluate import check_json
+from .json_report import STDOUT, write_report
 from .options import ExtractorOptions, MaskOptions, Names, Numbers, Quiet
 from .terminal import Terminal
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from .benchmarks.comparison import Compared
     from .benchmarks.measuring import Measured
 
-_STDOUT = Path("-")
 _BATCHES = 8  # at least
 
 
@@ -166,7 +164,7 @@ class Benchmark(ExtractorOptions):
             lines += ["", *variant_lines([("as above", first), *others])]
         if compared:
             lines += ["", *comparison_lines(compared)]
-        if self.json != _STDOUT:
+        if self.json != STDOUT:
             print("\n".join(lines))
         elif not self.quiet:
             print("\n".join(lines), file=sys.stderr)
@@ -186,12 +184,7 @@ class Benchmark(ExtractorOptions):
             "authors": [compared_report(one) for one in compared],
             "variants": [{"changed": name, **measured_report(one)} for name, one in others],
         }
-        text = json.dumps(report, indent=2, allow_nan=False) + "\n"
-        if self.json == _STDOUT:
-            sys.stdout.write(text)
-        else:
-            with atomic_file(self.json) as temporary:
-                temporary.write_text(text)
+        write_report(report, self.json)
 
 
 @dataclass(frozen=True)

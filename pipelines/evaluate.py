@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from videoparts.atomic import AtomicFile, atomic_file
+from videoparts.atomic import AtomicFile
 from videoparts.errors import OutputError
 
+from .aligned import aligned
+from .json_report import STDOUT, write_report
 from .options import Quiet
 from .terminal import Terminal
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from videoparts.evaluation import ClipScores, Scores
     from videoparts.label_folders import MatchedClips
 
-_STDOUT = Path("-")
 _HEAD = ("clip", "frames", "J", "F", "T", "coverage", "spill", "NMI (position)", "ARI (position)", "worst frame (J)")
 _LEFT = (0, len(_HEAD) - 1)  # columns of text
 
@@ -63,14 +63,9 @@ class Evaluate:
         matched = match_clips(self.prediction, self.truth, self.frames, common=self.common)
         with terminal.bar("evaluate", sum(len(clip.stems) for clip in matched.clips)) as advance:
             results = [evaluate_clip(clip, on_frame=advance) for clip in matched.clips]
-        print("\n".join(table_of(results)), file=sys.stderr if self.json == _STDOUT else sys.stdout)
+        print("\n".join(table_of(results)), file=sys.stderr if self.json == STDOUT else sys.stdout)
         if self.json is not None:
-            text = json.dumps(self._report(results, matched), indent=2, allow_nan=False) + "\n"
-            if self.json == _STDOUT:
-                sys.stdout.write(text)
-            else:
-                with atomic_file(self.json) as temporary:
-                    temporary.write_text(text)
+            write_report(self._report(results, matched), self.json)
         terminal.note(*self._notes(results, matched))
 
     def _report(self, results: Sequence[ClipScores], matched: MatchedClips) -> dict[str, Any]:
@@ -117,14 +112,7 @@ def table_of(results: Sequence[ClipScores]) -> list[str]:
     if len(results) > 1:
         frames = sum(len(result.frames) for result in results)
         rows.append(("mean", str(frames), *_cells(Scores.mean([result.scores for result in results])), ""))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if i in _LEFT else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    return aligned(rows, _LEFT)
 
 
 def _cells(scores: Scores) -> list[str]:
@@ -172,7 +160,7 @@ def _named(scores: Scores) -> dict[str, float | None]:
 
 def check_json(path: Path | None) -> None:
     """Say before the work, and not after, why the file cannot be written."""
-    if path is None or path == _STDOUT:
+    if path is None or path == STDOUT:
         return
     if path.suffix.lower() != ".json":
         raise OutputError(f"{path}: figures are written to a file that ends in .json; with - to standard output")

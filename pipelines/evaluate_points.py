@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +12,12 @@ import tyro
 
 from videoparts.errors import SettingsError, SourceError
 
+from .json_report import STDOUT, write_report
 from .options import Quiet
 from .terminal import Terminal
 
 if TYPE_CHECKING:
     from videoparts.point_scores import PairScores
-
-_STDOUT = Path("-")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +58,6 @@ class EvaluatePoints:
 
     def run(self) -> None:
         """Run the command."""
-        from videoparts.atomic import atomic_file
         from videoparts.pair_files import read_pairs
         from videoparts.point_scores import mean_scores, score_pair
 
@@ -78,7 +75,7 @@ class EvaluatePoints:
         scores = [score_pair(name, predictions.get(name), read_pairs(truths[name]), alphas, self.of) for name in names]
         by_pair, by_point = mean_scores(scores)
         table = _table(scores, alphas, by_pair, by_point)
-        print("\n".join(table), file=sys.stderr if self.json == _STDOUT else sys.stdout)
+        print("\n".join(table), file=sys.stderr if self.json == STDOUT else sys.stdout)
         if self.json is not None:
             report = {
                 "alpha": alphas,
@@ -90,12 +87,7 @@ class EvaluatePoints:
                     for one in scores
                 ],
             }
-            text = json.dumps(report, indent=2, allow_nan=False) + "\n"
-            if self.json == _STDOUT:
-                sys.stdout.write(text)
-            else:
-                with atomic_file(self.json) as temporary:
-                    temporary.write_text(text)
+            write_report(report, self.json)
         without = sum(name not in found for name in names)
         fate = "they score 0, --common leaves them out"
         terminal = Terminal(self.quiet)

@@ -53,8 +53,8 @@ def _make(
     ):
         for (masks, _), found in zip(coarse, fine, strict=True):
             labels = divided(masks.labels[0], found.labels[0], within)
-            joint = counter.add(masks.frames.pixels[0], labels, found.links[0] if found.links else None)
-            target.write(replace(masks, labels=labels[None]), [joint])
+            one = replace(masks, labels=labels[None], links=found.links)
+            target.write(one, counter.of(one))
             advance(1)
     target.close()
 

@@ -101,8 +101,7 @@ def labelled(
     counter = JointCounter()
     with closing(found):
         for some in found:
-            links = some.links or (None,) * len(some)
-            joints = [counter.add(*one) for one in zip(some.frames.pixels, some.labels, links, strict=True)]
+            joints = counter.of(some)
             place = [source.selected.index(index) for index in some.frames.index.tolist()]
             wanted = slice(bisect_left(place, first), None if stop is None else bisect_left(place, stop))
             if len(masks := some[wanted]):

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from .flow import warp
 from .frames import Pixels
 from .links import Link, link, link_luma
+from .masks import PartMasks
 from .metrics import counted_for_agreement
 
 Mask = npt.NDArray[np.bool_]
@@ -60,6 +61,11 @@ class JointCounter:
 
     def __init__(self) -> None:
         self._before: _Small | None = None
+
+    def of(self, masks: PartMasks) -> list[Joint]:
+        """The joints of the next frames, with the links that they come with."""
+        links = masks.links or (None,) * len(masks)
+        return [self.add(*one) for one in zip(masks.frames.pixels, masks.labels, links, strict=True)]
 
     def add(self, pixels: Pixels, labels: Pixels, known: Link | None = None) -> Joint:
         """The joint of the next frame (H, W, 3) and its labels (H, W) with those before.

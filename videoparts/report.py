@@ -149,8 +149,7 @@ class MaskReport:
         """
         frames = masks.frames
         if joints is None or numbers is None:
-            links = masks.links or (None,) * len(masks)
-            joints = [self._counter.add(*one) for one in zip(frames.pixels, masks.labels, links, strict=True)]
+            joints = self._counter.of(masks)
             numbers = _SAME
         for i, (labels, joint) in enumerate(zip(masks.labels, joints, strict=True)):
             self._frames.append(FrameEntry(int(frames.index[i]), frames.stem(i), int(frames.pts[i])))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..aligned import aligned
 from .comparison import Compared
 from .figures import Figure
 from .measuring import Measured
@@ -60,18 +61,6 @@ def variant_lines(measured: Sequence[tuple[str, Measured]]) -> list[str]:
         for name, one in measured
     ]
     return aligned([head, *rows], text=(0,))
-
-
-def aligned(rows: Sequence[Sequence[str]], text: Sequence[int]) -> list[str]:
-    """Rows as lines: columns of ``text`` begin at the left, those of numbers end at the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if i in text else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
 
 
 def _row(measured: Measured, stage: str) -> tuple[str, ...]:
