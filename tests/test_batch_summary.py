@@ -410,13 +410,13 @@ def test_links_lead_to_the_clip_and_its_folder(batch: Made, opened: Callable[...
     page = opened(batch)
     card = page.locator(".clip").nth(FOLDERS.index(name))
     card.locator("h2 a").click()
-    page.wait_for_function("window.viewer !== undefined && document.title === 'the page of the clip'")
+    page.wait_for_function("() => window.viewer !== undefined && document.title === 'the page of the clip'")
     page.go_back()
     card.locator(".picture").click()
     page.wait_for_url("**/viewer.html")
     page.go_back()
     card.get_by_role("link", name="Folder of").click()
-    page.wait_for_function("document.body.innerText.includes('viewer.html')")
+    page.wait_for_function("() => document.body.innerText.includes('viewer.html')")
 
 
 def test_a_clip_without_a_page_or_a_picture_has_no_dead_links(batch: Made, opened: Callable[..., Any]) -> None:

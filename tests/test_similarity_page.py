@@ -61,7 +61,7 @@ def test_a_click_shows_the_patch_that_is_most_alike(browser: Any, tmp_path: Path
     page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
     page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.accept()))
     page.goto(path.as_uri())
-    page.wait_for_function("document.body.dataset.ready === 'yes'")
+    page.locator("body[data-ready=yes]").wait_for()
 
     def told() -> tuple[float, ...]:
         text = page.locator("#status").inner_text()
