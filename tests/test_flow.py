@@ -50,7 +50,7 @@ def test_small_and_narrow_frames_do_not_crash() -> None:
 import numpy as np
 from videoparts.flow import dense_flow
 for shape in {SMALL}:
-    for preset in ("ultrafast", "fast", "medium"):
+    for preset in ("quick", "medium"):
         a = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
         flow = dense_flow(a, a[::-1], preset)
         assert flow.shape == (*shape, 2) and flow.dtype == np.float32 and np.isfinite(flow).all(), shape

@@ -111,7 +111,7 @@ def test_light_that_changes_is_no_cut(gain: float, offset: float) -> None:
 def test_contrast_that_changes_is_made_up_for(gain: float) -> None:
     picture = lit(texture(0), 0.4, 40)  # nothing is clipped
     found = link(picture, lit(moved(picture, 3, 1), gain, -40))
-    assert inner(found.forward_trust).mean() > 0.95
+    assert inner(found.forward_trust).mean() > 0.9
     assert inner(found.backward_trust).mean() > 0.95
 
 

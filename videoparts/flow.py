@@ -18,16 +18,15 @@ import numpy.typing as npt
 from .frames import Pixels
 
 Flow = npt.NDArray[np.float32]
-Preset = Literal["ultrafast", "fast", "medium"]
+Preset = Literal["quick", "medium"]
 Kind = TypeVar("Kind", np.uint8, np.float32)
 
-_PRESETS = {
-    "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
-    "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
-    "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
-}
+# What "quick" has where "medium" has 3, 25 and 5: J of clips is that of "medium", T 0.002 less.
+_QUICK_STRIDE = 4  # pixels from patch to patch
+_QUICK_DESCENTS = 16
+_QUICK_REFINEMENTS = 2
 # OpenCV's choice of scales reads outside of its buffers when a frame is low and wide (20 x 100 crashes). From 32 on
-# it cannot: patches of 8 pixels, and at most two halvings before the finest scale that a preset works on.
+# it cannot: patches of 8 pixels, and at most two halvings before the finest scale that it works on.
 _LEAST_SIDE = 32
 
 # Frames are what is spread over the cores here. Threads of OpenCV's own below that make the flow of a small picture
@@ -46,8 +45,9 @@ def dense_flow(a: Pixels, b: Pixels, preset: Preset = "medium") -> Flow:
     Args:
         a: (H, W) uint8, the luma of a frame.
         b: (H, W) uint8, the luma of another one.
-        preset: OpenCV's trade of speed for accuracy. Times of two cores at 854x480: 6, 13 and 65 ms. ``ultrafast``
-            and ``fast`` end at a quarter of the resolution, ``medium`` at half.
+        preset: ``medium`` as OpenCV has it, which ends at half the resolution; ``quick`` does so too, on fewer
+            patches and with fewer iterations, in 0.6 of the time. (OpenCV's own quicker ones end at a quarter of the
+            resolution, and the outlines of things are lost.)
 
     Returns:
         (H, W, 2) float32, pixels: x to the right, then y downwards. A frame with a side below 32 pixels is continued
@@ -63,7 +63,11 @@ def dense_flow(a: Pixels, b: Pixels, preset: Preset = "medium") -> Flow:
     if below or beside:
         a, b = (np.pad(plane, ((0, below), (0, beside)), mode="edge") for plane in (a, b))
     # A new object each time: one that has seen a small frame works on other scales from then on.
-    search = cv2.DISOpticalFlow_create(_PRESETS[preset])  # type: ignore[attr-defined, unused-ignore]
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # type: ignore[attr-defined, unused-ignore]
+    if preset == "quick":
+        search.setPatchStride(_QUICK_STRIDE)
+        search.setGradientDescentIterations(_QUICK_DESCENTS)
+        search.setVariationalRefinementIterations(_QUICK_REFINEMENTS)
     flow = search.calc(np.ascontiguousarray(a), np.ascontiguousarray(b), None)
     return np.ascontiguousarray(flow[:height, :width], dtype=np.float32)
 

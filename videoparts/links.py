@@ -17,7 +17,7 @@ from .frames import Pixels
 Trust = npt.NDArray[np.float32]
 
 _SHORT_SIDE = 160  # pixels: more cost more and serve no better
-_PRESET: Preset = "medium"
+_PRESET: Preset = "quick"
 _SLIP = 1.0  # square pixels that there and back may miss the start by,
 _SLIP_SHARE = 0.01  # and share of the squared lengths of both ways that comes on top
 _SAME_LUMA = 20.0  # levels of 255 by which the luma may change along the flow
