@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 import io
 import os
 import re
@@ -205,6 +206,7 @@ def entry() -> None:
         # A background thread may still be inside native code, which Python cannot end in good order.
         sys.stderr.flush()
         os._exit(status)
+    gc.freeze()  # else Python looks for garbage in all that there is, torch included, and that takes a second
     sys.exit(status)
 
 

@@ -3,7 +3,7 @@
 ::
 
     python samples/compare_authors.py agreement --authors DIR --dino DIR [IMAGE ...] [--weights-v1 FILE]
-    python samples/compare_authors.py speed     --authors DIR --dino DIR CLIP_OR_FOLDER [--frames N]
+    python samples/compare_authors.py speed     --authors DIR --dino DIR CLIP_OR_FOLDER [--frames N] [--runtime NAME]
 
 ``--authors`` is a checkout of https://github.com/ShirAmir/dino-vit-features, ``--dino`` one of
 https://github.com/facebookresearch/dino. Both are read, never changed; none of their code is here. What they need
@@ -32,7 +32,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import av
 import torch
@@ -40,7 +40,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torchvision.transforms.functional import normalize, pil_to_tensor
 
-from videoparts.config import ComputeSettings, ExtractorSettings
+from videoparts.config import ComputeSettings, ExtractorSettings, Runtime
 from videoparts.naming import Tensors, timm_name
 from videoparts.vit import ViTExtractor
 from videoparts.weights import Weights, find_weights, read_weights
@@ -242,7 +242,7 @@ def speed(args: argparse.Namespace) -> int:
         theirs = seconds([*here, "cosegment", *checkouts, str(frames)]) / count
         print(f"authors' part co-segmentation {theirs:8.3f} s a frame, {count} frames", flush=True)
         command = [sys.executable, "-m", "videoparts.pipelines.main", "overlay", str(frames)]
-        command += ["-o", str(Path(temporary, "overlay.mp4")), *AUTHORS_SETTINGS]
+        command += ["-o", str(Path(temporary, "overlay.mp4")), *AUTHORS_SETTINGS, "--runtime", args.runtime]
         ours = seconds(command) / count
         print(f"videoparts overlay            {ours:8.3f} s a frame, {count} frames")
         print(f"ratio                         {theirs / ours:8.1f}")
@@ -327,6 +327,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = commands.add_parser("speed", parents=[checkouts])
     command.add_argument("clip", type=Path, help="a video or a folder of frames")
     command.add_argument("--frames", type=int, help="take the first N frames only")
+    command.add_argument("--runtime", choices=get_args(Runtime), default="torch", help="of videoparts")
     command.set_defaults(run=speed)
     command = commands.add_parser("cosegment", parents=[checkouts])
     command.add_argument("clip", type=Path)
