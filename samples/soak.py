@@ -146,7 +146,8 @@ def main() -> None:
     done, tenth = 0, max(1, given.frames // 10)
     with tempfile.TemporaryDirectory() as folder:
         start, busy = time.perf_counter(), time.process_time()
-        with OverlayVideo(Path(folder) / "parts.mp4", like=source.info) as sink:
+        # Not .mp4: its index, of 100 bytes a frame, is kept in memory until the end.
+        with OverlayVideo(Path(folder) / "parts.mkv", like=source.info) as sink:
             for masks in prefetch(segment(source, extractor, parts)):
                 sink.write(masks)
                 done += len(masks)
