@@ -8,7 +8,8 @@ import pytest
 import torch
 from moving import moved, texture
 
-from videoparts.flow import warp
+from videoparts import links
+from videoparts.flow import Flow, Preset, dense_flow, warp
 from videoparts.frames import Pixels
 from videoparts.links import Link, link, link_luma
 
@@ -163,3 +164,18 @@ def test_the_number_of_threads_changes_nothing() -> None:
         cv2.setNumThreads(threads)
     assert torch.equal(torch.from_numpy(found[0].forward), torch.from_numpy(found[1].forward))
     assert np.array_equal(found[0].forward_trust, found[1].forward_trust)
+
+
+def test_only_frames_that_are_hard_to_follow_get_a_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Preset] = []
+
+    def counted(a: Pixels, b: Pixels, preset: Preset) -> Flow:
+        looks.append(preset)
+        return dense_flow(a, b, preset)
+
+    monkeypatch.setattr(links, "dense_flow", counted)
+    picture = texture(0)
+    link(picture, moved(picture, 3, 1))
+    assert looks == ["quick"] * 2
+    assert link(picture, texture(1)).cut
+    assert looks[2:] == ["quick"] * 2 + ["medium"] * 2

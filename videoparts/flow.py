@@ -47,7 +47,7 @@ def dense_flow(a: Pixels, b: Pixels, preset: Preset = "medium") -> Flow:
         b: (H, W) uint8, the luma of another one.
         preset: ``medium`` as OpenCV has it, which ends at half the resolution; ``quick`` does so too, on fewer
             patches and with fewer iterations, in 0.6 of the time. (OpenCV's own quicker ones end at a quarter of the
-            resolution, and the outlines of things are lost.)
+            resolution: what is carried along them loses 0.01 of J and 0.03 of T.)
 
     Returns:
         (H, W, 2) float32, pixels: x to the right, then y downwards. A frame with a side below 32 pixels is continued

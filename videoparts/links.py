@@ -5,7 +5,7 @@ All of it on a small copy of the frames, `link_luma`, at most 160 pixels on the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -17,11 +17,11 @@ from .frames import Pixels
 Trust = npt.NDArray[np.float32]
 
 _SHORT_SIDE = 160  # pixels: more cost more and serve no better
-_PRESET: Preset = "quick"
 _SLIP = 1.0  # square pixels that there and back may miss the start by,
 _SLIP_SHARE = 0.01  # and share of the squared lengths of both ways that comes on top
 _SAME_LUMA = 20.0  # levels of 255 by which the luma may change along the flow
 _AROUND = 9  # side in pixels of a square: what is trusted there alone, most of the rest not, agrees by chance
+_DOUBTFUL = 0.5  # a smaller share of trusted pixels is worth a second look: the quick flow loses what moves far
 _LEAST_TRUSTED = 0.1  # a smaller share of trusted pixels is a cut: frames that follow have 0.3 to 0.99, cuts 0 to 0.03
 _MOST_GAIN = 3.0  # contrast that rises or falls by more from frame to frame is a cut, such as one from black
 
@@ -77,13 +77,22 @@ def link(earlier: Pixels, later: Pixels) -> Link:
     Raises:
         ValueError: the two are not of one size.
     """
-    forward, backward = dense_flow(earlier, later, _PRESET), dense_flow(later, earlier, _PRESET)
+    found = _linked(earlier, later, "quick")
+    return found if _trusted(found) >= _DOUBTFUL else _linked(earlier, later, "medium")
+
+
+def _linked(earlier: Pixels, later: Pixels, preset: Preset) -> Link:
+    forward, backward = dense_flow(earlier, later, preset), dense_flow(later, earlier, preset)
     one = _trust(forward, backward, earlier, later)
     other = _trust(backward, forward, later, earlier)
     contrast = (earlier.std() + 1) / (later.std() + 1)
-    trusted = min(float(one.mean()), float(other.mean()))
-    cut = trusted < _LEAST_TRUSTED or not 1 / _MOST_GAIN < contrast < _MOST_GAIN
-    return Link(forward, backward, one, other, bool(cut))
+    found = Link(forward, backward, one, other, cut=not 1 / _MOST_GAIN < contrast < _MOST_GAIN)
+    return replace(found, cut=True) if _trusted(found) < _LEAST_TRUSTED else found
+
+
+def _trusted(found: Link) -> float:
+    """The share of trusted pixels, of that frame which has less."""
+    return min(float(found.forward_trust.mean()), float(found.backward_trust.mean()))
 
 
 def _trust(there: Flow, back: Flow, here: Pixels, other: Pixels) -> Trust:
