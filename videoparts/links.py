@@ -5,7 +5,7 @@ All of it on a small copy of the frames, `link_luma`, at most 160 pixels on the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -77,22 +77,23 @@ def link(earlier: Pixels, later: Pixels) -> Link:
     Raises:
         ValueError: the two are not of one size.
     """
-    found = _linked(earlier, later, "quick")
-    return found if _trusted(found) >= _DOUBTFUL else _linked(earlier, later, "medium")
+    found = _followed(earlier, later, "quick")
+    doubtful = _trusted(found.forward_trust, found.backward_trust) < _DOUBTFUL
+    return _followed(earlier, later, "medium") if doubtful else found
 
 
-def _linked(earlier: Pixels, later: Pixels, preset: Preset) -> Link:
+def _followed(earlier: Pixels, later: Pixels, preset: Preset) -> Link:
     forward, backward = dense_flow(earlier, later, preset), dense_flow(later, earlier, preset)
     one = _trust(forward, backward, earlier, later)
     other = _trust(backward, forward, later, earlier)
     contrast = (earlier.std() + 1) / (later.std() + 1)
-    found = Link(forward, backward, one, other, cut=not 1 / _MOST_GAIN < contrast < _MOST_GAIN)
-    return replace(found, cut=True) if _trusted(found) < _LEAST_TRUSTED else found
+    cut = _trusted(one, other) < _LEAST_TRUSTED or not 1 / _MOST_GAIN < contrast < _MOST_GAIN
+    return Link(forward, backward, one, other, bool(cut))
 
 
-def _trusted(found: Link) -> float:
+def _trusted(one: Trust, other: Trust) -> float:
     """The share of trusted pixels, of that frame which has less."""
-    return min(float(found.forward_trust.mean()), float(found.backward_trust.mean()))
+    return min(float(one.mean()), float(other.mean()))
 
 
 def _trust(there: Flow, back: Flow, here: Pixels, other: Pixels) -> Trust:
