@@ -165,8 +165,9 @@ def test_the_papers_vote_labels_a_clip_too() -> None:
     source, extractor = clip(), ColourExtractor()
     model = fit_parts(source, extractor, replace(FIT, foreground="vote", threshold=0.3))
     assert isinstance(model.probe, CentroidProbe)
-    labels = labels_of(source, extractor, model)
-    assert agreement(labels, np.stack([truth(i) for i in range(20)]))[0] > 0.95
+    # Each frame alone: a centroid's scores are soft, and flow at the edge of a flat square is anyone's guess.
+    labels = labels_of(source, extractor, model, settings=RefineSettings(window=0))
+    assert agreement(labels, np.stack([truth(i) for i in range(20)]))[0] > 0.99
 
 
 def test_patches_at_the_edge_count_least_for_the_parts() -> None:
