@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from moving import moved, texture
+from moving import coloured, moved, texture
 
 from videoparts import links
 from videoparts.flow import Flow, Preset, dense_flow, warp
@@ -144,6 +144,14 @@ def test_the_flow_fetches_the_other_frame() -> None:
 )
 def test_the_size_of_a_link(size: tuple[int, int], wanted: tuple[int, int]) -> None:
     assert link_luma(np.zeros((*size, 3), np.uint8)).shape == wanted
+
+
+@pytest.mark.parametrize("size", [(1080, 1920), (2160, 3840), (1080, 1350), (721, 1281)])
+def test_a_large_frame_is_shrunk_as_if_in_one_step(size: tuple[int, int]) -> None:
+    luma = texture(3, *size)
+    shrunk = link_luma(coloured(luma))
+    at_once = cv2.resize(luma, shrunk.shape[::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(shrunk.astype(int) - at_once).mean() < 1.5  # half a level is the rounding of each step
 
 
 def test_two_sizes_are_refused() -> None:

@@ -17,6 +17,7 @@ from .frames import Pixels
 Trust = npt.NDArray[np.float32]
 
 _SHORT_SIDE = 160  # pixels: more cost more and serve no better
+_HALVED = 6  # times that size: a larger frame is halved first. From closer the last step is too small to be exact
 _SLIP = 1.0  # square pixels that there and back may miss the start by,
 _SLIP_SHARE = 0.01  # and share of the squared lengths of both ways that comes on top
 _SAME_LUMA = 20.0  # levels of 255 by which the luma may change along the flow
@@ -54,12 +55,17 @@ Links = tuple[Link | None, ...]  # of each of some frames with the one before it
 
 def link_luma(frame: Pixels) -> Pixels:
     """The luma (y, x) uint8 of a frame (H, W, 3) uint8, shrunk to 160 pixels on the short side if it has more."""
-    height, width = frame.shape[:2]
+    plane = luma(frame)
+    height, width = plane.shape
     scale = min(1.0, _SHORT_SIDE / min(height, width))
     if scale == 1:
-        return luma(frame)
+        return plane
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(luma(frame), size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    # Halving is the one step that OpenCV takes quickly: all at once takes ten times as long on a frame in 4K.
+    while min(plane.shape) >= _HALVED * _SHORT_SIDE and not (plane.shape[0] % 2 or plane.shape[1] % 2):
+        half = (plane.shape[1] // 2, plane.shape[0] // 2)
+        plane = np.asarray(cv2.resize(plane, half, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def link(earlier: Pixels, later: Pixels) -> Link:
