@@ -66,6 +66,12 @@ def run(
     return blocks, len(first)
 
 
+def token_blocks(layer: int, facet: str, depth: int) -> tuple[int, int]:
+    """Whose outputs are tokens: the block at two thirds of the layer's depth, and the layer itself. What is not read
+    as tokens needs of the last block only what it is given, and has the tokens of the one before instead."""
+    return layer * 2 // 3, depth - 2 if layer == depth - 1 and facet != "token" else layer
+
+
 def _block(
     w: Mapping[str, Array], x: Array, heads: int, prefix: int, eps: float, turn: Callable[[Array], Array] | None
 ) -> Block:

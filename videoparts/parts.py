@@ -24,7 +24,7 @@ from .set_descriptors import SetSpace, space_from, space_tensors
 
 Colour = tuple[int, int, int]
 
-_FORMAT = "videoparts.part-model/4"
+_FORMAT = "videoparts.part-model/5"
 _FAMILY = "videoparts.part-model/"
 
 
