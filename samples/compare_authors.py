@@ -50,10 +50,8 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HEADS, DEPTH = 6, 12  # of every ViT-S
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
 # What their part co-segmentation is given in `cosegment`, whatever our defaults are.
-AUTHORS_SETTINGS = (
-    *("--model", "dinov2_vits14", "--layer", "11", "--facet", "key"),
-    *("--stride", "7", "--load-size", "224"),
-)
+AUTHORS_SETTINGS = ("--model", "dinov2_vits14", "--facet", "key", "--stride", "7", "--load-size", "224")
+LAYERS = {"their layer": ("--layer", "11"), "our layer": ()}
 
 # (facet, block, binned), compared for each family, stride and shape of image
 DESCRIPTORS = (
@@ -241,11 +239,19 @@ def speed(args: argparse.Namespace) -> int:
         checkouts = ["--authors", str(args.authors), "--dino", str(args.dino)]
         theirs = seconds([*here, "cosegment", *checkouts, str(frames)]) / count
         print(f"authors' part co-segmentation {theirs:8.3f} s a frame, {count} frames", flush=True)
-        command = [sys.executable, "-m", "videoparts.pipelines.main", "overlay", str(frames)]
-        command += ["-o", str(Path(temporary, "overlay.mp4")), *AUTHORS_SETTINGS, "--runtime", args.runtime]
-        ours = seconds(command) / count
-        print(f"videoparts overlay            {ours:8.3f} s a frame, {count} frames")
-        print(f"ratio                         {theirs / ours:8.1f}")
+        for name, layer in LAYERS.items():
+            command = [
+                sys.executable,
+                "-m",
+                "videoparts.pipelines.main",
+                "overlay",
+                str(frames),
+                "--runtime",
+                args.runtime,
+            ]
+            command += ["-o", str(Path(temporary, f"{len(name)}.mp4")), *AUTHORS_SETTINGS, *layer]
+            ours = seconds(command) / count
+            print(f"videoparts overlay, {name:11}{ours:8.3f} s a frame, ratio {theirs / ours:.1f}", flush=True)
     return 0
 
 

@@ -153,7 +153,8 @@ def test_features_in_bf16_are_those_of_the_slow_vit(family: str, stride: int) ->
         assert features.attention is not None
         assert features.tokens is not None
         wanted = torch.from_numpy(getattr(blocks[layer], facet)[prefix:])
-        earlier, later = (torch.from_numpy(blocks[i].token[prefix:]) for i in slow_vit.token_blocks(layer, facet, DEPTH))
+        numbers = slow_vit.token_blocks(layer, facet, DEPTH)
+        earlier, later = (torch.from_numpy(blocks[i].token[prefix:]) for i in numbers)
         found = features.descriptors[0].flatten(0, 1).double()
         assert F.cosine_similarity(found, wanted, dim=-1).min() > 0.998, (layer, facet)
         for half, other in zip(

@@ -42,7 +42,8 @@ def test_features_are_those_of_the_slow_vit(family: str, stride: int) -> None:
         wanted = F.normalize(torch.from_numpy(getattr(blocks[layer], facet)[prefix:]), dim=-1)
         assert (features.descriptors[0].flatten(0, 1) - wanted).abs().max() < 5e-5, (layer, facet)
         assert (features.attention[0].flatten(1) - looks).abs().max() < 5e-5
-        halves = [F.normalize(torch.from_numpy(blocks[i].token[prefix:]), dim=-1) for i in slow_vit.token_blocks(layer, facet, DEPTH)]
+        numbers = slow_vit.token_blocks(layer, facet, DEPTH)
+        halves = [F.normalize(torch.from_numpy(blocks[i].token[prefix:]), dim=-1) for i in numbers]
         assert (features.tokens[0].flatten(0, 1) - torch.cat(halves, dim=-1)).abs().max() < 5e-5
 
 
