@@ -87,6 +87,10 @@ class Remembering:
         self.identity, self.device, self.batch_size = extractor.identity, extractor.device, 1
         self.grid = extractor.grid
 
+    def afar(self) -> ViTExtractor | None:
+        """`ViTExtractor.afar`."""
+        return self._extractor.afar()
+
     def extract(self, pixels: Pixels | torch.Tensor, *, attention: bool = False, tokens: bool = False) -> Features:
         """Features of one frame, all of them."""
         key = hash(np.asarray(pixels).tobytes())

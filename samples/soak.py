@@ -106,6 +106,9 @@ class Colours:
         """See `Extractor.grid`."""
         return Grid(size[0], size[1], _PATCH, _PATCH)
 
+    def afar(self) -> None:
+        """See `Extractor.afar`."""
+
     def extract(self, pixels: Pixels | torch.Tensor, *, attention: bool = False, tokens: bool = False) -> Features:
         """See `Extractor.extract`."""
         frames = torch.as_tensor(pixels)

@@ -91,6 +91,9 @@ class ColourExtractor:
     def grid(self, size: tuple[int, int]) -> Grid:
         return Grid(size[0], size[1], 8, 8)
 
+    def afar(self) -> None:
+        """It sees patches as they are, whatever their size."""
+
     def extract(self, pixels: Pixels | torch.Tensor, *, attention: bool = False, tokens: bool = False) -> Features:
         frames = torch.as_tensor(pixels)
         self.frames += len(frames)

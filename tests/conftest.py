@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from media import SIZES, picture_files
+from tiny import tiny_options
 from videoparts.pipelines.demo import demo_clip
 
 from videoparts.config import ComputeSettings, ExtractorSettings
@@ -62,6 +64,18 @@ def browser() -> Iterator[Any]:
         running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"], headless=True)
         yield running
         running.close()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder of generated pictures of several shapes."""
+    return picture_files(tmp_path / "pictures", SIZES)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> list[str]:
+    """Options that make a command take a tiny model."""
+    return tiny_options(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from PIL import Image
 
 Pixels = npt.NDArray[np.uint8]
 BITS = 8
+SIZES = [(64, 96), (64, 96), (96, 64), (50, 71)]  # of pictures of several shapes
 
 
 def picture_files(folder: Path, sizes: Sequence[tuple[int, int]]) -> Path:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from media import Clip, picture, picture_files
+from media import SIZES, Clip, picture
 from PIL import Image
-from tiny import tiny_extractor, tiny_options
+from tiny import tiny_extractor
 from videoparts.pipelines import extract
 from videoparts.pipelines.main import main, parse
 
@@ -16,18 +16,6 @@ from videoparts import load_features
 from videoparts.config import ComputeSettings
 from videoparts.saliency import saliency
 from videoparts.saved_features import SavedFeatures
-
-SIZES = [(64, 96), (64, 96), (96, 64), (50, 71)]
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    return picture_files(tmp_path / "pictures", SIZES)
-
-
-@pytest.fixture
-def tiny(tmp_path: Path) -> list[str]:
-    return tiny_options(tmp_path)
 
 
 @pytest.fixture

@@ -8,24 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import safetensors
-from media import Clip, picture, picture_files
+from media import SIZES, Clip, picture
 from PIL import Image
-from tiny import tiny_options
 from videoparts.pipelines.main import main, parse
 
 from videoparts.presets import PRESETS
-
-SIZES = [(64, 96), (64, 96), (96, 64), (50, 71)]
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    return picture_files(tmp_path / "pictures", SIZES)
-
-
-@pytest.fixture
-def tiny(tmp_path: Path) -> list[str]:
-    return tiny_options(tmp_path)
 
 
 def seen(path: Path) -> npt.NDArray[np.uint8]:

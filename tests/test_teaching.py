@@ -11,7 +11,7 @@ from scenes import H, Scene, Thing, W, box
 from videoparts import teaching
 from videoparts.evidence import Cues
 from videoparts.sample import FrameSample, Sample
-from videoparts.teaching import Ridge, otsu, teach_probe
+from videoparts.teaching import Ridge, finish, learn, otsu
 
 Values = npt.NDArray[np.float64]
 
@@ -140,7 +140,8 @@ def test_a_cue_counts_by_the_share_of_frames_that_have_it() -> None:
 def test_the_probe_is_sure_by_the_gap_between_the_classes() -> None:
     scene = Scene([Thing(5, lambda i: box(6, 5 + 2 * i, 6, 8), 3.0)], noise=0.05)
     sample = scene.sample()
-    certainty, probe = teach_probe(sample, 0, Cues())
+    lesson = learn(sample, 0, Cues())
+    certainty, probe = finish(sample, lesson.ridge, lesson.marks)
     mask = certainty > 0
     odds = sample.tokens @ probe.weight.numpy() + probe.bias
     assert np.array_equal(odds > 0, mask)

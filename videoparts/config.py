@@ -114,6 +114,9 @@ class FitSettings:
     salient clusters."""
     motion: Motion = "auto"
     """auto: what moves by itself is the object, where frames follow each other; off: looks alone."""
+    afar: bool = True
+    """Look at an object that fills much of the frame from twice as far too, for probe: in a close-up, the ViT sees
+    details instead of the whole."""
     object: str | None = None
     """Where the object is: x,y@time, a point in pixels of the frame at that time, as in 320,180@1.5."""
     box: str | None = None

@@ -76,7 +76,7 @@ def fit_pictures(
         FitError: there is no object in common, or too little of it for so many parts.
         SourceError: a picture cannot be decoded.
     """
-    settings = replace(settings or FitSettings(), motion="off")
+    settings = replace(settings or FitSettings(), motion="off", afar=False)
     clock = clock or StageClock()
     count = min(settings.frames, len(pictures.selected))
     drawn = Sampler(extractor, settings, cache, clock, on_pictures).draw(pictures, count, 0)

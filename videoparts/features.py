@@ -67,6 +67,10 @@ class Extractor(Protocol):
         """Where the patches lie for frames of ``size`` (height, width)."""
         ...
 
+    def afar(self) -> Extractor | None:
+        """The same, but it takes frames half as large; None: it cannot."""
+        ...
+
     def extract(self, pixels: Pixels | torch.Tensor, *, attention: bool = False, tokens: bool = False) -> Features:
         """Features of frames (N, H, W, 3) uint8; with the attention of the last block, and with the tokens that a
         probe reads, where these are asked for."""

@@ -71,7 +71,7 @@ def fit_parts(
     if not len(sources):
         raise FitError("nothing to fit: give at least one clip or folder of frames")
     sampler = Sampler(extractor, settings, cache, clock, on_frames, on_source, keys)
-    sample, foreground = _found(sources, sampler, ClipByClip(settings, len(sources), cues))
+    sample, foreground = _found(sources, sampler, ClipByClip(settings, len(sources), cues, sampler.afar))
     with clock.stage("cluster"), one_thread():
         require_object(foreground.mask, sample, settings)
         tree = part_tree(*patches_of(sample, foreground.certainty, part_descriptors))

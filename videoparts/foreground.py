@@ -1,7 +1,8 @@
 """Where the object is: the one place that decides it, for clips and for sets of pictures alike.
 
-Two methods with one interface: from a `Sample` to a `Foreground`. `vote` is the paper's. `teach_probe` is the default,
-and `teach_together` that of several clips, which `ClipByClip` takes one after the other.
+Two methods with one interface: from a `Sample` to a `Foreground`. `vote` is the paper's. A probe that the clip teaches
+itself is the default, see `learn_at_both`; `teach_together` is that of several clips, which `ClipByClip` takes one
+after the other.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import torch
 from .clustering import Floats, assign, kmeans_elbow
 from .config import FitSettings
 from .evidence import Cues
+from .from_afar import Afar, learn_at_both
 from .joint_teaching import teach_together
 from .probe import CentroidProbe, LinearProbe, Probe
 from .sample import FrameSample, Sample, share_of
-from .teaching import finish, learn, teach_probe
+from .teaching import finish
 
 _PAPER_THRESHOLD = 0.065  # the paper's, for parts
 _PAPER_VOTES = 0.75
@@ -38,18 +40,22 @@ class Foreground:
         return self.certainty > 0
 
 
-def find_foreground(sample: Sample, settings: FitSettings, cues: Cues | None = None) -> Foreground:
+def find_foreground(
+    sample: Sample, settings: FitSettings, cues: Cues | None = None, afar: Afar | None = None
+) -> Foreground:
     """The object, by the method that the settings name.
 
     Args:
         sample: what the sampled frames show.
         settings: method, motion, seed.
         cues: what counts as evidence; for experiments.
+        afar: shows the frames from twice as far, for the probe.
     """
     if settings.foreground == "vote":
         return vote(sample, settings)
     cues = cues or Cues(motion=settings.motion == "auto")
-    return Foreground(*teach_probe(sample, settings.seed, cues))
+    lesson = learn_at_both(sample, settings.seed, cues, afar)
+    return Foreground(*finish(sample, lesson.ridge, lesson.marks))
 
 
 def vote(sample: Sample, settings: FitSettings) -> Foreground:
@@ -96,10 +102,11 @@ class ClipByClip:
         settings: method, motion, seed, patches to keep.
         clips: how many there will be.
         cues: what counts as evidence; for experiments.
+        afar: shows the frames of a clip from twice as far.
     """
 
-    def __init__(self, settings: FitSettings, clips: int, cues: Cues | None = None) -> None:
-        self._settings, self._cues = settings, cues or Cues(motion=settings.motion == "auto")
+    def __init__(self, settings: FitSettings, clips: int, cues: Cues | None = None, afar: Afar | None = None) -> None:
+        self._settings, self._cues, self._afar = settings, cues or Cues(motion=settings.motion == "auto"), afar
         self._alone = clips == 1
         self._most = max(1, settings.descriptors // clips)
         self._frames: list[FrameSample] = []
@@ -118,12 +125,12 @@ class ClipByClip:
         """What is kept of all clips, and the object in it."""
         sample = Sample(self._frames)
         if self._alone or self._settings.foreground == "vote":
-            return sample, find_foreground(sample, self._settings, self._cues)
+            return sample, find_foreground(sample, self._settings, self._cues, self._afar)
         return sample, Foreground(*teach_together(sample))
 
     def _marked(self, sample: Sample) -> list[FrameSample]:
         """The frames of one clip, with the marks that it has made by itself."""
-        lesson = learn(sample, self._settings.seed, self._cues, self._like)
+        lesson = learn_at_both(sample, self._settings.seed, self._cues, self._afar, self._like)
         if any(frame.seed is not None for frame in sample.frames):
             self._like = finish(sample, lesson.ridge, lesson.marks)[1]
         maps = zip(sample.frames, sample.maps(lesson.evidence), sample.maps(lesson.marks), strict=True)

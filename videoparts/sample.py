@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from .clustering import Floats
 from .flow import Flow
+from .frames import Pixels
 from .sources.selection import spread
 
 _A_MAP = 200  # patches of a frame, as 10 x 19, that still show where an object ends
@@ -32,6 +33,7 @@ class FrameSample:
     seed: npt.NDArray[np.bool_] | None = None  # (h, w): where the user has said the object is
     clip: int = 0  # which of the sources it is of
     step: int = 1  # of so many rows and columns of the clip's own sample one is left
+    small: Pixels | None = None  # (y, x, 3): the frame itself, as it is looked at from afar
     evidence: npt.NDArray[np.float64] | None = None  # (h, w): where its clip alone has it that the object may be,
     mark: npt.NDArray[np.bool_] | None = None  # (h, w): and where it has it that the object is
 
@@ -41,7 +43,8 @@ class FrameSample:
         return self.saliency.shape[0], self.saliency.shape[1]
 
     def thinned(self, most: int) -> FrameSample:
-        """Rows and columns of the frame, so few that about ``most`` patches are left at most; without its flow."""
+        """Rows and columns of the frame, so few that about ``most`` patches are left at most; without its flow and the
+        small picture."""
         step = thinning(self.shape, most)
         rows, columns = (every(length, step) for length in self.shape)
 
@@ -55,6 +58,7 @@ class FrameSample:
             saliency=thin(self.saliency),
             paper_saliency=thin(self.paper_saliency),
             flows=[],
+            small=None,
             seed=None if self.seed is None else thin(self.seed),
             step=self.step * step,
             evidence=None if self.evidence is None else thin(self.evidence),

@@ -23,8 +23,9 @@ from .frames import Pixels
 from .keyframes import interval
 from .motion import flows_around
 from .one_thread import each_on_one_thread, one_thread
+from .resize import resize
 from .saliency import object_heads, saliency, smooth_saliency
-from .sample import FrameSample, every, thinning
+from .sample import FrameSample, Sample, every, thinning
 from .seeds import Seed, parse_box, parse_object
 from .sources.around import Neighbourhood
 from .sources.base import Source
@@ -112,6 +113,8 @@ class Sampler:
             height, width = neighbourhood.frame.size
             plain = plain and _is_plain(neighbourhood.frame.pixels[0])
             one = _Seen.of(features, _fewer(flows, _VECTORS // count), height / width, most)
+            if seed is None:
+                one = replace(one, small=self._small(neighbourhood.frame.pixels))
             if seed is not None and neighbourhood.marked:
                 h, w = one.attention.shape[1:]
                 one = replace(one, seed=seed.patches((h, w), (height, width)))
@@ -126,9 +129,36 @@ class Sampler:
         if self.on_source is not None:
             self.on_source(source)
         with self.clock.stage("cluster"), one_thread():
-            heads = _heads(seen) if seen else []
-            frames = each_on_one_thread(lambda one: one.sample(heads, clip), seen)
-            return Drawn(source.info.path, frames, plain)
+            return Drawn(source.info.path, _sampled(seen, clip), plain)
+
+    def afar(self, frames: Sequence[FrameSample]) -> Sample | None:
+        """The frames of a clip that were drawn, from twice as far, with the flow that they have. Inside `one_thread`.
+
+        None where they were not kept for that: the settings do not want it, or the object is marked in one of them.
+        """
+        extractor = self.extractor.afar()
+        if extractor is None or any(frame.small is None for frame in frames):
+            return None
+        most = max(1, self.settings.descriptors // len(frames))
+
+        def extract(frame: FrameSample) -> _Seen:
+            assert frame.small is not None
+            features = extractor.extract(frame.small[None], attention=True, tokens=True)
+            return _Seen.of(features, frame.flows, frame.aspect, most)
+
+        on_cpu = self.extractor.device.type == "cpu"
+        with self.clock.stage("vit"):
+            seen = each_on_one_thread(extract, frames) if on_cpu else [extract(frame) for frame in frames]
+        return Sample(_sampled(seen, frames[0].clip))
+
+    def _small(self, pixels: Pixels) -> Pixels | None:
+        """One frame (1, H, W, 3) as `afar` wants it, (y, x, 3)."""
+        extractor = self.extractor.afar() if self.settings.afar and self.settings.foreground == "probe" else None
+        if extractor is None:
+            return None
+        grid = extractor.grid((pixels.shape[1], pixels.shape[2]))
+        small = resize(torch.as_tensor(pixels), (grid.height, grid.width), "bicubic")
+        return np.ascontiguousarray(small[0].permute(1, 2, 0).numpy())
 
     def _extracted(
         self, source: Source, count: int, at: float | None
@@ -168,6 +198,7 @@ class _Seen:
     flows: list[Flow]
     aspect: float
     seed: npt.NDArray[np.bool_] | None = None  # (h, w): what the user has marked
+    small: Pixels | None = None  # (y, x, 3): the frame itself, as it is looked at from afar
 
     @classmethod
     def of(cls, features: Features, flows: list[Flow], aspect: float, most: int) -> _Seen:
@@ -198,7 +229,14 @@ class _Seen:
             flows=self.flows,
             seed=self.seed,
             clip=clip,
+            small=self.small,
         )
+
+
+def _sampled(seen: Sequence[_Seen], clip: int) -> list[FrameSample]:
+    """With the saliency of heads that are chosen by all frames of a clip."""
+    heads = _heads(seen) if seen else []
+    return each_on_one_thread(lambda one: one.sample(heads, clip), seen)
 
 
 def _fewer(flows: list[Flow], most: int) -> list[Flow]:

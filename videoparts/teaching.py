@@ -35,24 +35,6 @@ _SEED_RIDGE = 1e-2  # of the tokens' squared length, for the one frame in which 
 _STILL_POWERS = (0.5, 1.0)  # of saliency, whose scores are averaged while nothing else is known
 
 
-def teach_probe(sample: Sample, seed: int, cues: Cues) -> tuple[Floats, LinearProbe]:
-    """Teach a probe which patches are on the object.
-
-    First, clusters that are salient, lie together off the frame's border and, where frames follow each other, move by
-    themselves. Then, with the object roughly known, those that move together with it.
-
-    Args:
-        sample: what the sampled frames show.
-        seed: of the clusterings.
-        cues: what counts.
-
-    Returns:
-        How certain the patches are on the object, (n,): 0 off it, up to 1; and the probe.
-    """
-    lesson = learn(sample, seed, cues)
-    return finish(sample, lesson.ridge, lesson.marks)
-
-
 @dataclass(frozen=True, repr=False)
 class Lesson:
     """What a clip has learned of its object, before a probe is made of it."""
@@ -64,6 +46,9 @@ class Lesson:
 
 def learn(sample: Sample, seed: int, cues: Cues, like: LinearProbe | None = None) -> Lesson:
     """Mark the object in the frames of one clip, from what that clip tells.
+
+    First, clusters that are salient, lie together off the frame's border and, where frames follow each other, move by
+    themselves. Then, with the object roughly known, those that move together with it.
 
     Args:
         sample: what the sampled frames of the clip show.

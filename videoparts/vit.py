@@ -32,6 +32,7 @@ from .positions import resample_positions, resampling_of
 from .resize import resize
 from .weights import Weights, find_weights
 
+_FEWEST = 8  # patches along the short side of a frame that show enough of it
 # What a descriptor never depends on: the head, and the norm after the last block.
 _UNUSED = ("norm.", "fc_norm.", "head.", "mask_token")
 
@@ -99,6 +100,15 @@ class ViTExtractor:
         other = copy.copy(self)
         number = _block(layer, self.depth, self.identity.model)
         other.identity = replace(self.identity, layer=number, facet=facet)
+        return other
+
+    def afar(self) -> ViTExtractor | None:
+        """The same model at half the load size; None where that has only a few patches. Nothing is loaded again."""
+        load_size = self.identity.load_size // 2
+        if load_size < _FEWEST * self.patch_size:
+            return None
+        other = copy.copy(self)
+        other.identity = replace(self.identity, load_size=load_size)
         return other
 
     def grid(self, size: tuple[int, int]) -> Grid:

@@ -222,6 +222,9 @@ class _Counting:
     def grid(self, size: tuple[int, int]) -> Grid:
         return self._extractor.grid(size)
 
+    def afar(self) -> ViTExtractor | None:
+        return self._extractor.afar()
+
     def extract(self, pixels: Pixels | torch.Tensor, *, attention: bool = False, tokens: bool = False) -> Features:
         with self._lock:
             self.frames += len(pixels)
