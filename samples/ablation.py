@@ -52,6 +52,7 @@ ROWS: dict[str, Row] = {
     "a third seed": Row(fit=FitSettings(seed=2)),
     "the paper's vote": Row(fit=FitSettings(foreground="vote")),
     "still: no motion": Row(fit=FitSettings(motion="off")),
+    "not from afar": Row(fit=FitSettings(afar=False)),
     "no saliency": Row(cues=Cues(saliency=False)),
     "no compactness": Row(cues=Cues(compactness=False)),
     "no border": Row(cues=Cues(border=False)),

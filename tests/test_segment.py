@@ -22,6 +22,7 @@ from videoparts.fit import fit_parts
 from videoparts.flow import Flow
 from videoparts.foreground import find_foreground
 from videoparts.frames import FrameBatch, Pixels
+from videoparts.from_afar import Afar
 from videoparts.hierarchy import tree_tensors
 from videoparts.object_parts import weight_of
 from videoparts.parts import PartModel
@@ -235,9 +236,9 @@ def test_the_flow_of_a_sampled_frame_is_to_the_frames_next_to_it(monkeypatch: py
 def test_at_most_so_many_patches_are_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Sample] = []
 
-    def recorded(sample: Sample, settings: FitSettings, cues: Cues | None) -> object:
+    def recorded(sample: Sample, settings: FitSettings, cues: Cues | None, afar: Afar | None) -> object:
         given.append(sample)
-        return find_foreground(sample, settings, cues)
+        return find_foreground(sample, settings, cues, afar)
 
     monkeypatch.setattr(foreground, "find_foreground", recorded)
     for descriptors in (60_000, 6 * 12 * 20, 6 * 6 * 10, 200):

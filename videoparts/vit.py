@@ -121,7 +121,7 @@ class ViTExtractor:
         Args:
             pixels: (N, H, W, 3) uint8 RGB.
             attention: also give the [CLS] attention of the last block.
-            tokens: also give the outputs of two blocks, see `_token_blocks`: the later one knows what a patch belongs
+            tokens: also give the outputs of two blocks, see `token_blocks`: the later one knows what a patch belongs
                 to, the earlier one knows better where it ends.
         """
         if pixels.dtype not in (np.uint8, torch.uint8) or pixels.ndim != 4 or pixels.shape[3] != 3:
@@ -217,7 +217,7 @@ class ViTExtractor:
         x = self._norm_pre(torch.cat([self._prefix.expand(n, -1, -1), x], dim=1))
 
         layer, facet, last = self.identity.layer, self.identity.facet, len(self._blocks) - 1
-        joined = _token_blocks(layer, facet, last) if tokens else ()
+        joined = token_blocks(layer, facet, last) if tokens else ()
         keep = {*joined, layer if facet == "token" else layer - 1}  # -1: what the first block is given
         if attention:
             keep |= {last - 1}
@@ -238,7 +238,7 @@ class ViTExtractor:
         return descriptors[:, start:].reshape(n, h, w, -1), looks, torch.cat(each, dim=-1) if tokens else x[:, :0]
 
 
-def _token_blocks(layer: int, facet: Facet, last: int) -> tuple[int, int]:
+def token_blocks(layer: int, facet: Facet, last: int) -> tuple[int, int]:
     """The blocks whose outputs are a patch's tokens: the descriptors' block, and the one at two thirds of its depth.
 
     The last block is not run for them: its keys and its attention need no more than what it is given.

@@ -13,6 +13,7 @@ from torch import nn
 
 from videoparts.config import Facet
 from videoparts.grid import Grid
+from videoparts.vit import token_blocks
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,9 @@ def multiply_adds(
         attention: whether the [CLS] attention of the last block is asked for too.
         tokens: whether the tokens are.
     """
-    whole = layer + 1 if facet == "token" or tokens else layer
+    whole = layer + 1 if facet == "token" else layer
+    if tokens:
+        whole = max(whole, token_blocks(layer, facet, shape.depth - 1)[1] + 1)
     if attention:
         whole = max(whole, shape.depth - 1)
     t, d = shape.tokens(grid), shape.width
