@@ -150,6 +150,29 @@ def test_other_patches_change_nothing_that_one_would_notice() -> None:
         assert (a == b).mean() > 0.98  # the numbers, too
 
 
+def test_a_part_is_not_split_by_the_light_of_frames() -> None:
+    # The first part looks different in later frames, by more than the two others differ from each other.
+    random = np.random.default_rng(0)
+    kind, frame = np.tile(np.repeat([1, 2, 3], 30), 10), np.repeat(np.arange(10), 90)
+    x = np.zeros((900, 6)) + 0.02 * random.normal(size=(900, 6))
+    x[:, 0] += kind == 1
+    x[:, 1] += kind > 1
+    x[:, 2] += np.where(kind == 1, np.where(frame < 5, 0.8, -0.8), 0)
+    x[:, 3] += np.select([kind == 2, kind == 3], [0.3, -0.3], 0)
+    x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+    place = np.zeros((900, 2), np.float32)
+    assert ari(contingency(labels(part_tree(x, place, frame), x, 3), kind)) > 0.99
+    # Where its two looks are seen side by side, they are two parts, and the others one.
+    mixed = labels(part_tree(x, place, np.zeros(900, np.int64)), x, 3)
+    assert ari(contingency(mixed, np.where(kind == 1, 1 + (frame < 5), 3))) > 0.99
+
+
+def test_halves_that_no_frame_shows_together_are_still_halves() -> None:
+    x = np.repeat(np.eye(4, dtype=np.float32)[:2], 40, axis=0)
+    tree = part_tree(x, np.zeros((80, 2), np.float32), np.repeat([0, 1], 40))
+    assert tree.most == 2
+
+
 def test_the_same_patches_give_the_same_tree() -> None:
     one, two = (tree_tensors(part_tree(*planted(noise=0.3))) for _ in range(2))
     assert all(one[name].equal(two[name]) for name in one)
@@ -184,7 +207,7 @@ def test_the_number_of_parts_is_found(wanted: int) -> None:
     x = np.eye(D, dtype=np.float32)[kind] + 0.1 * random.standard_normal((1200, D)).astype(np.float32)
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     place = np.zeros((1200, 2), np.float32)
-    tree = part_tree(x, place, np.arange(1200) % 10)
+    tree = part_tree(x, place, np.arange(1200) // 120)
     assert tree.most == 16
     assert tree.sensible() == wanted
 

@@ -1,9 +1,9 @@
 """A tree of parts: the object, its parts, and the parts of parts, from one clustering.
 
 Bisecting k-means (Steinbach, Karypis, Kumar: *A Comparison of Document Clustering Techniques*, 2000): split the object
-in two, then again and again that part whose split explains most. A cut with N leaves is the object in N parts, and
-finer cuts only divide the parts of coarser ones. That costs k-means a little of its fit, and buys what a user sees:
-two centroids can be found so that chance has no part in it, eight cannot.
+in two, then again and again that part whose split explains most of what frames show side by side. A cut with N leaves
+is the object in N parts, and finer cuts only divide the parts of coarser ones. That costs k-means a little of its fit,
+and buys what a user sees: two centroids can be found so that chance has no part in it, eight cannot.
 
 Descriptors of an object have much in common, which says nothing of its parts: their mean is taken off first. What is
 left is neither kept as it is nor made of unit length, but divided by the root of its length. At unit length patches
@@ -25,7 +25,7 @@ from .clustering import Floats
 from .config import MOST_PARTS
 from .errors import FitError, SettingsError
 from .one_thread import one_thread
-from .two_means import halve
+from .two_means import Halves, halve
 
 _AXES = 128  # principal axes of the object, along which it is split
 _TEMPERATURE = 0.05  # of the softmax over half the squared distances to two siblings
@@ -204,7 +204,8 @@ def part_tree(
         counts = torch.from_numpy(weight) / float(weight.sum(dtype=np.float64))
         centre = counts @ torch.from_numpy(descriptors)
         x = centred(torch.from_numpy(descriptors), centre)
-        members, parent, centroids = _split(x, counts, most)
+        which = torch.from_numpy(np.unique(frame, return_inverse=True)[1])
+        members, parent, centroids = _split(x, counts, which, most)
         share = torch.stack([counts[m].sum() for m in members])
         away = [counts[m] @ (x[m] - c).square().sum(1) for m, c in zip(members, centroids, strict=True)]
         where = [counts[m] @ torch.from_numpy(place)[m].float() for m in members]
@@ -215,27 +216,46 @@ def part_tree(
         share=share,
         place=torch.stack(where) / share[:, None],
         distance=torch.stack(away),
-        extent=len(x) / len(np.unique(frame)),
+        extent=len(x) / (int(which.max()) + 1),
     )
 
 
-def _split(x: torch.Tensor, weight: torch.Tensor, most: int) -> tuple[list[torch.Tensor], list[int], torch.Tensor]:
+def _split(
+    x: torch.Tensor, weight: torch.Tensor, frame: torch.Tensor, most: int
+) -> tuple[list[torch.Tensor], list[int], torch.Tensor]:
     """The descriptors, as rows of x (n, D), of each node, the node's parent, and all centroids (M, D)."""
     mean = weight @ x
     axes = _principal_axes(x - mean, weight)
     points = (x - mean) @ axes  # what is nearer along the axes is nearer in all of the space
     members, parent, centroids = [torch.arange(len(x))], [-1], [torch.zeros(axes.shape[1])]
-    halves = [halve(points, weight)]
-    while len(members) < 2 * most - 1:
-        split = max((k for k in range(len(members)) if k not in parent), key=lambda k: halves[k].gain)
-        if halves[split].gain <= 0:
+    halves, worth = list[Halves](), list[tuple[float, float]]()
+    while True:
+        for some in members[len(halves) :]:
+            halves.append(halve(points[some], weight[some]))
+            gain = halves[-1].gain
+            worth.append((gain * _together(halves[-1].first, weight[some], frame[some]), gain))
+        split = max((k for k in range(len(members)) if k not in parent), key=lambda k: worth[k])
+        if len(members) >= 2 * most - 1 or halves[split].gain <= 0:
             break
         for side, centroid in zip((halves[split].first, ~halves[split].first), halves[split].centroids, strict=True):
             members.append(members[split][side])
             parent.append(split)
             centroids.append(centroid)
-            halves.append(halve(points[members[-1]], weight[members[-1]]))
     return members, parent, torch.stack(centroids) @ axes.T + mean
+
+
+def _together(first: torch.Tensor, weight: torch.Tensor, frame: torch.Tensor) -> float:
+    """How far two halves are in the same frames: 1 where each frame has as much of the first as the others have, 0
+    where no frame has both. Halves of that kind are the same part in another light, or from another side.
+
+    It is the variance, within frames, of whether a patch is in the first half, over all of that variance.
+    """
+    inside = first.to(weight)
+    of_frame = torch.bincount(frame, weight)
+    share = torch.bincount(frame, weight * inside) / of_frame.clamp(min=1e-12)
+    whole = weight @ inside / weight.sum()
+    within = (of_frame * share * (1 - share)).sum() / weight.sum()
+    return (within / (whole * (1 - whole)).clamp(min=1e-12)).item()
 
 
 def _principal_axes(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
