@@ -239,18 +239,10 @@ def speed(args: argparse.Namespace) -> int:
         checkouts = ["--authors", str(args.authors), "--dino", str(args.dino)]
         theirs = seconds([*here, "cosegment", *checkouts, str(frames)]) / count
         print(f"authors' part co-segmentation {theirs:8.3f} s a frame, {count} frames", flush=True)
+        command = [sys.executable, "-m", "videoparts.pipelines.main", "overlay", str(frames), *AUTHORS_SETTINGS]
         for name, layer in LAYERS.items():
-            command = [
-                sys.executable,
-                "-m",
-                "videoparts.pipelines.main",
-                "overlay",
-                str(frames),
-                "--runtime",
-                args.runtime,
-            ]
-            command += ["-o", str(Path(temporary, f"{len(name)}.mp4")), *AUTHORS_SETTINGS, *layer]
-            ours = seconds(command) / count
+            output = str(Path(temporary, f"{name}.mp4"))
+            ours = seconds([*command, *layer, "--runtime", args.runtime, "-o", output]) / count
             print(f"videoparts overlay, {name:11}{ours:8.3f} s a frame, ratio {theirs / ours:.1f}", flush=True)
     return 0
 

@@ -228,13 +228,12 @@ def _split(
     axes = _principal_axes(x - mean, weight)
     points = (x - mean) @ axes  # what is nearer along the axes is nearer in all of the space
     members, parent, centroids = [torch.arange(len(x))], [-1], [torch.zeros(axes.shape[1])]
-    halves, worth = list[Halves](), list[tuple[float, float]]()
+    halves, worth = list[Halves](), list[float]()
     while True:
         for some in members[len(halves) :]:
             halves.append(halve(points[some], weight[some]))
-            gain = halves[-1].gain
-            worth.append((gain * _together(halves[-1].first, weight[some], frame[some]), gain))
-        split = max((k for k in range(len(members)) if k not in parent), key=lambda k: worth[k])
+            worth.append(halves[-1].gain * _together(halves[-1].first, weight[some], frame[some]))
+        split = max((k for k in range(len(members)) if k not in parent), key=lambda k: (worth[k], halves[k].gain))
         if len(members) >= 2 * most - 1 or halves[split].gain <= 0:
             break
         for side, centroid in zip((halves[split].first, ~halves[split].first), halves[split].centroids, strict=True):
