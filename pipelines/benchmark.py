@@ -123,7 +123,7 @@ class Benchmark(ExtractorOptions):
 
     def _variants(self, base: ViTExtractor) -> list[_Variant]:
         """What is measured besides. What is wrong with one is said before anything is."""
-        from videoparts.devices import resolve_precision
+        from videoparts.devices import precision_name, resolve_precision
         from videoparts.grid import Grid
 
         wanted: list[tuple[str, ExtractorSettings, ComputeSettings]] = [
@@ -135,12 +135,13 @@ class Benchmark(ExtractorOptions):
                 for name in self.precisions
             ),
         ]
-        mine = base.identity.stride, base.identity.load_size, base.batch_size, base.dtype
+        mine = base.identity.stride, base.identity.load_size, base.batch_size, base.precision
         found = []
         for name, extractor, compute in wanted:
-            stride, dtype = extractor.stride or base.patch_size, resolve_precision(compute.precision, base.device)
+            stride = extractor.stride or base.patch_size
+            precision = precision_name(compute.precision, resolve_precision(compute.precision, base.device))
             Grid.fit((1, 1), extractor.load_size, base.patch_size, stride)
-            same = (stride, extractor.load_size, compute.batch_size or base.batch_size, dtype) == mine
+            same = (stride, extractor.load_size, compute.batch_size or base.batch_size, precision) == mine
             found.append(_Variant(name, extractor, compute, same))
         return found
 

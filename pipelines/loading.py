@@ -25,6 +25,5 @@ def loaded(
         load: gives one that is there already; None: it is loaded.
     """
     made = ViTExtractor(extractor, compute) if load is None else load()
-    precision = str(made.dtype).removeprefix("torch.")
-    terminal.say(f"{extractor.model} from {made.origin}, {precision} on {made.device}")
+    terminal.say(f"{extractor.model} from {made.origin}, {made.precision} on {made.device}")
     return made

@@ -3,7 +3,8 @@
 ::
 
     python samples/compare_authors.py agreement --authors DIR --dino DIR [IMAGE ...] [--weights-v1 FILE]
-    python samples/compare_authors.py speed     --authors DIR --dino DIR CLIP_OR_FOLDER [--frames N] [--runtime NAME]
+    python samples/compare_authors.py speed     --authors DIR --dino DIR CLIP_OR_FOLDER [--frames N]
+            [--runtime NAME] [--precision NAME]
 
 ``--authors`` is a checkout of https://github.com/ShirAmir/dino-vit-features, ``--dino`` one of
 https://github.com/facebookresearch/dino. Both are read, never changed; none of their code is here. What they need
@@ -40,7 +41,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torchvision.transforms.functional import normalize, pil_to_tensor
 
-from videoparts.config import ComputeSettings, ExtractorSettings, Runtime
+from videoparts.config import ComputeSettings, ExtractorSettings, Precision, Runtime
 from videoparts.naming import Tensors, timm_name
 from videoparts.vit import ViTExtractor
 from videoparts.weights import Weights, find_weights, read_weights
@@ -239,10 +240,14 @@ def speed(args: argparse.Namespace) -> int:
         checkouts = ["--authors", str(args.authors), "--dino", str(args.dino)]
         theirs = seconds([*here, "cosegment", *checkouts, str(frames)]) / count
         print(f"authors' part co-segmentation {theirs:8.3f} s a frame, {count} frames", flush=True)
-        command = [sys.executable, "-m", "videoparts.pipelines.main", "overlay", str(frames), *AUTHORS_SETTINGS]
+        how = [*AUTHORS_SETTINGS, "--runtime", args.runtime, "--precision", args.precision]
+        command = [sys.executable, "-m", "videoparts.pipelines.main", "overlay", str(frames), *how]
         for name, layer in LAYERS.items():
             output = str(Path(temporary, f"{name}.mp4"))
-            ours = seconds([*command, *layer, "--runtime", args.runtime, "-o", output]) / count
+            ours = (
+                seconds([*command, *layer, "--runtime", args.runtime, "--precision", args.precision, "-o", output])
+                / count
+            )
             print(f"videoparts overlay, {name:11}{ours:8.3f} s a frame, ratio {theirs / ours:.1f}", flush=True)
     return 0
 
@@ -326,6 +331,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command.add_argument("clip", type=Path, help="a video or a folder of frames")
     command.add_argument("--frames", type=int, help="take the first N frames only")
     command.add_argument("--runtime", choices=get_args(Runtime), default="torch", help="of videoparts")
+    command.add_argument("--precision", choices=get_args(Precision), default="auto", help="of videoparts")
     command.set_defaults(run=speed)
     command = commands.add_parser("cosegment", parents=[checkouts])
     command.add_argument("clip", type=Path)

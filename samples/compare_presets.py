@@ -3,6 +3,7 @@
 ::
 
     python samples/compare_presets.py DATA [--clips libby soapbox] [--presets balanced fast best vote]
+            [--runtime openvino] [--precision int8]
 
 DATA is a folder of clips, each with frames/ and masks/. "vote" is balanced with the paper's foreground and the layer
 that suits it. Time is that of all that ``videoparts overlay`` does once the model is loaded: decode, fit, label,
@@ -23,11 +24,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from statistics import mean
+from typing import get_args
 
 import torch
 
 from videoparts.cache import FeatureCache
-from videoparts.config import ComputeSettings, ExtractorSettings, FitSettings
+from videoparts.config import ComputeSettings, ExtractorSettings, FitSettings, Precision, Runtime
 from videoparts.features import Features
 from videoparts.fit import fit_parts
 from videoparts.flow import luma
@@ -108,11 +110,12 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--clips", nargs="+", help="only these")
     parser.add_argument("--presets", nargs="+", default=["balanced", "fast"], choices=list(ROWS))
-    parser.add_argument("--runtime", default="torch")
+    parser.add_argument("--runtime", choices=get_args(Runtime), default="torch")
+    parser.add_argument("--precision", choices=get_args(Precision), default="auto")
     given = parser.parse_args()
     clips = sorted(path for path in given.data.iterdir() if (path / "frames").is_dir() and (path / "masks").is_dir())
     clips = [clip for clip in clips if not given.clips or clip.name in given.clips]
-    compute = ComputeSettings(runtime=given.runtime)
+    compute = ComputeSettings(runtime=given.runtime, precision=given.precision)
     extractors = {name: Counting(ViTExtractor(ROWS[name].extractor, compute)) for name in given.presets}
     found: dict[str, list[Scores]] = {name: [] for name in given.presets}
     with tempfile.TemporaryDirectory() as folder:

@@ -317,6 +317,7 @@ def test_the_package_is_installed_whole() -> None:
         (["--frames", "0"], "--frames"),
         (["--precisions", "fp32,half"], "half"),
         (["--precisions", "fp16"], "fp16"),
+        (["--precisions", "int8"], "add --runtime openvino"),
         (["--strides", "3"], "stride 3"),
         (["--strides", "0,2"], "--strides"),
         (["--load-sizes", "2"], "load-size 2"),

@@ -5,7 +5,14 @@ import pytest
 import torch
 
 from videoparts import devices
-from videoparts.devices import cores_each, cpu_computes_bf16, on_device, resolve_device, resolve_precision
+from videoparts.devices import (
+    cores_each,
+    cpu_computes_bf16,
+    on_device,
+    precision_name,
+    resolve_device,
+    resolve_precision,
+)
 from videoparts.errors import SettingsError
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -19,6 +26,8 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
         ("auto", CUDA, False, torch.float16),
         ("fp32", CPU, True, torch.float32),
         ("bf16", CPU, False, torch.bfloat16),
+        ("int8", CPU, True, torch.bfloat16),
+        ("int8", CPU, False, torch.float32),
         ("fp32", CUDA, False, torch.float32),
         ("fp16", CUDA, False, torch.float16),
         ("bf16", CUDA, False, torch.bfloat16),
@@ -29,6 +38,12 @@ def test_precision(
 ) -> None:
     monkeypatch.setattr(devices, "cpu_computes_bf16", lambda: native_bf16)
     assert resolve_precision(name, device) == wanted  # type: ignore[arg-type]
+
+
+def test_names_of_precisions() -> None:
+    assert precision_name("auto", torch.bfloat16) == "bfloat16"
+    assert precision_name("fp32", torch.float32) == "float32"
+    assert precision_name("int8", torch.bfloat16) == "int8"
 
 
 def test_fp16_is_never_computed_on_a_cpu() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from videoparts.errors import SettingsError
 from videoparts.vit import ViTExtractor
 
 pytest.importorskip("openvino", reason="OpenVINO is an extra")
+OPENVINO = ComputeSettings(device="cpu", offline=True, runtime="openvino")
 PLAIN = [family for family in TINY if family != "v3"]
 
 
@@ -49,8 +51,7 @@ def test_features_are_those_of_the_slow_vit(family: str, stride: int) -> None:
 
 @pytest.mark.skipif(not cpu_computes_bf16(), reason="slow where it is emulated")
 def test_bf16_is_close_to_fp32(extractor: ViTExtractor, photograph: Any) -> None:
-    compute = ComputeSettings(device="cpu", precision="bf16", offline=True, runtime="openvino")
-    half = ViTExtractor(ExtractorSettings(), compute)
+    half = ViTExtractor(ExtractorSettings(), replace(OPENVINO, precision="bf16"))
     assert half.identity == extractor.identity
     pixels = torch.from_numpy(photograph)[None]
     ours, exact = (e.extract(pixels, attention=True, tokens=True) for e in (half, extractor))
@@ -62,7 +63,43 @@ def test_bf16_is_close_to_fp32(extractor: ViTExtractor, photograph: Any) -> None
     assert F.cosine_similarity(ours.attention.flatten(2), exact.attention.flatten(2), dim=-1).min() > 0.99
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_int8_is_close_to_fp32(extractor: ViTExtractor, photograph: Any) -> None:
+    rounded = ViTExtractor(ExtractorSettings(), replace(OPENVINO, precision="int8"))
+    assert rounded.precision == "int8"
+    assert rounded.identity == extractor.identity
+    pixels = torch.from_numpy(photograph)[None]
+    ours, exact = (e.extract(pixels, attention=True, tokens=True) for e in (rounded, extractor))
+    for name in ("descriptors", "tokens"):
+        likeness = F.cosine_similarity(getattr(ours, name), getattr(exact, name), dim=-1)
+        assert 0.98 < likeness.mean() < 0.9999  # bf16 alone: above that
+        assert likeness.min() > 0.9
+    assert ours.attention is not None
+    assert exact.attention is not None
+    assert F.cosine_similarity(ours.attention.flatten(2), exact.attention.flatten(2), dim=-1).min() > 0.97
+
+
+def test_with_int8_the_layers_are_products_of_integers() -> None:
+    extractor = tiny_extractor("v2", runtime="openvino", precision="int8")
+    extractor.describe(picture(), tokens=True)
+    (network,) = extractor._openvino._networks.values()  # type: ignore[union-attr]
+    layers = [
+        op for op in network._compiled.get_runtime_model().get_ops() if _told(op, "layerType") == "FullyConnected"
+    ]
+    # Each block's four; that of a block whose facet alone is wanted is not among them.
+    assert len(layers) == 4 * (DEPTH - 1)
+    assert {_told(op, "runtimePrecision") for op in layers} <= {"u8", "i8"}
+
+
+def _told(op: Any, about: str) -> str:
+    return str(op.get_rt_info()[about].get())
+
+
+def test_int8_is_of_openvino_only() -> None:
+    with pytest.raises(SettingsError, match="--precision int8: torch has none; add --runtime openvino"):
+        ComputeSettings(precision="int8")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
 def test_neither_the_batch_nor_the_threads_change_anything(precision: str) -> None:
     before, found = torch.get_num_threads(), []
     try:

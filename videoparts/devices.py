@@ -40,18 +40,24 @@ def resolve_device(name: str) -> torch.device:
 
 def resolve_precision(name: Precision, device: torch.device) -> torch.dtype:
     """The type the ViT computes in. Half precision is taken only where the device computes it natively: bf16 that
-    a CPU emulates is slower than fp32, and fp16 on any CPU is 10 to 20 times slower.
+    a CPU emulates is slower than fp32, and fp16 on any CPU is 10 to 20 times slower. With int8, what is not in 8 bits
+    is as with auto.
 
     Raises:
         SettingsError: fp16 is asked for on a CPU.
     """
-    if name != "auto":
+    if name not in ("auto", "int8"):
         if name == "fp16" and device.type == "cpu":
             raise SettingsError("--precision fp16 is 10 to 20 times slower on a CPU; take auto, bf16 or fp32")
         return _DTYPES[name]
     if device.type == "cuda":
         return torch.float16
     return torch.bfloat16 if cpu_computes_bf16() else torch.float32
+
+
+def precision_name(name: Precision, dtype: torch.dtype) -> str:
+    """What to call a precision that `resolve_precision` made ``dtype`` of: float32, float16, bfloat16, or int8."""
+    return name if name == "int8" else str(dtype).removeprefix("torch.")
 
 
 def cpu_computes_bf16() -> bool:

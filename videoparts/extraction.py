@@ -82,7 +82,7 @@ def extract_features(
                 resized=(grid.height, grid.width),
                 patch=grid.patch,
                 settings=settings,
-                precision=str(extractor.dtype).removeprefix("torch."),
+                precision=extractor.precision,
             )
             found.append((batch.stem(i), SavedFeatures(described[i], salient[i], about)))
         return found

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from .activations import Activations, Rounding, activations
 from .devices import cores_each
 from .errors import SettingsError
 from .plain_block import is_plain, is_plain_mlp, layer_scale, scaled
@@ -25,12 +26,14 @@ class OpenVinoBlocks:
     Args:
         blocks: timm's, in float32.
         dtype: the precision to compute in: bf16, or float32.
+        samples: what the first block is given for a few pictures, each (1, t, D) float32. If there are any, linear
+            layers multiply numbers of 8 bits, whose ranges are found on them.
 
     Raises:
         SettingsError: OpenVINO is not installed, or the blocks are not plain ones.
     """
 
-    def __init__(self, blocks: Iterable[Any], dtype: torch.dtype) -> None:
+    def __init__(self, blocks: Iterable[Any], dtype: torch.dtype, samples: Sequence[torch.Tensor] = ()) -> None:
         try:
             import openvino
         except ImportError:
@@ -40,6 +43,7 @@ class OpenVinoBlocks:
         self._blocks = list(blocks)
         if not all(is_plain(block) and is_plain_mlp(block.mlp) for block in self._blocks):
             raise SettingsError("--runtime openvino: it cannot run the blocks of this model; take torch")
+        self._given = activations(self._blocks, samples) if samples else None
         workers, threads = cores_each()
         self._properties = {
             "INFERENCE_PRECISION_HINT": "bf16" if dtype == torch.bfloat16 else "f32",
@@ -78,7 +82,7 @@ class OpenVinoBlocks:
         x = given = op.parameter([1, tokens, self._blocks[0].norm1.weight.shape[0]], openvino.Type.f32)
         results = []
         for i, block in enumerate(self._blocks[: numbers[-1] + 1]):
-            x = _block(x, block, tokens)
+            x = _block(x, block, tokens, self._given[i] if self._given else {})
             if i in numbers:
                 results.append(op.result(x))
         return openvino.Model(results, [given])
@@ -102,35 +106,64 @@ class _Network:
         return found
 
 
-def _block(x: Any, block: Any, tokens: int) -> Any:
-    """timm's `Block`; LayerScale is put into the weights before it."""
+def _block(x: Any, block: Any, tokens: int, given: Mapping[Any, Activations]) -> Any:
+    """timm's `Block`; LayerScale is put into the weights before it. Layers that are ``given`` something known round it
+    to 8 bits."""
     from openvino import opset13 as op
 
+    def linear(x: Any, layer: Any, by: torch.Tensor | None = None) -> Any:
+        weights = scaled(layer, by)
+        return _rounded_linear(x, *weights, given[layer]) if layer in given else _linear(x, *weights)
+
     heads = block.attn.num_heads
-    qkv = _linear(_norm(x, block.norm1), *scaled(block.attn.qkv, None))
+    qkv = linear(_norm(x, block.norm1), block.attn.qkv)
     # 3 x heads first, so that a third of them has the 4 dimensions that attention wants, the first of length 1.
     qkv = op.transpose(op.reshape(qkv, _integers(1, tokens, 3 * heads, -1), False), _integers(0, 2, 1, 3))
     parts = op.split(qkv, op.constant(1), 3).outputs()
     seen = op.transpose(op.scaled_dot_product_attention(*parts, None, None, False), _integers(0, 2, 1, 3))
     seen = op.reshape(seen, _integers(1, tokens, -1), False)
-    x = op.add(x, _linear(seen, *scaled(block.attn.proj, layer_scale(block.ls1))))
-    inner = op.gelu(_linear(_norm(x, block.norm2), *scaled(block.mlp.fc1, None)), "erf")
-    return op.add(x, _linear(inner, *scaled(block.mlp.fc2, layer_scale(block.ls2))))
+    x = op.add(x, linear(seen, block.attn.proj, layer_scale(block.ls1)))
+    inner = op.gelu(linear(_norm(x, block.norm2), block.mlp.fc1), "erf")
+    return op.add(x, linear(inner, block.mlp.fc2, layer_scale(block.ls2)))
 
 
 def _linear(x: Any, weight: torch.Tensor, bias: torch.Tensor | None) -> Any:
     from openvino import opset13 as op
 
-    product = op.matmul(x, op.constant(weight.numpy()), False, True)
-    return product if bias is None else op.add(product, op.constant(bias.numpy()[None, None]))
+    return _with_bias(op.matmul(x, _numbers(weight), False, True), bias)
+
+
+def _rounded_linear(x: Any, weight: torch.Tensor, bias: torch.Tensor | None, given: Activations) -> Any:
+    """Both sides of the product are said to be rounded, which OpenVINO takes for a product of integers."""
+    from openvino import opset13 as op
+
+    rounding = Rounding.of(given, weight)
+    low, high = (_numbers(torch.tensor(end)) for end in (rounding.lowest, rounding.highest))
+    x = op.fake_quantize(op.multiply(x, _numbers(1 / rounding.scale)), low, high, low, high, 256)
+    weight = weight * rounding.scale
+    largest = weight.abs().amax(1, keepdim=True)
+    low, high = _numbers(-largest), _numbers(largest)
+    return _with_bias(op.matmul(x, op.fake_quantize(_numbers(weight), low, high, low, high, 255), False, True), bias)
+
+
+def _with_bias(x: Any, bias: torch.Tensor | None) -> Any:
+    from openvino import opset13 as op
+
+    return x if bias is None else op.add(x, _numbers(bias[None, None]))
 
 
 def _norm(x: Any, norm: Any) -> Any:
     from openvino import opset13 as op
 
     x = op.mvn(x, _integers(-1), True, norm.eps, "inside_sqrt")
-    weight, bias = (op.constant(t.detach().numpy()[None, None]) for t in (norm.weight, norm.bias))
+    weight, bias = (_numbers(t.detach()[None, None]) for t in (norm.weight, norm.bias))
     return op.add(op.multiply(x, weight), bias)
+
+
+def _numbers(values: torch.Tensor) -> Any:
+    from openvino import opset13 as op
+
+    return op.constant(values.numpy())
 
 
 def _integers(*values: int) -> Any:

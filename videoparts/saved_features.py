@@ -69,7 +69,7 @@ class AboutFeatures:
     resized: tuple[int, int]  # (height, width) that the ViT saw
     patch: int  # side of a patch there, in pixels
     settings: FeatureSettings
-    precision: str  # in which the ViT computed, as float32 or bfloat16
+    precision: str  # in which the ViT computed, as float32, bfloat16 or int8
 
     @classmethod
     def from_json(cls, text: str) -> AboutFeatures:

@@ -15,9 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .activations import pink_noise
 from .config import ComputeSettings, ExtractorSettings, Facet
 from .descriptors import log_bin, unit_length
-from .devices import on_device, resolve_device, resolve_precision
+from .devices import on_device, precision_name, resolve_device, resolve_precision
 from .errors import SettingsError, WeightsError
 from .facets import cls_attention, project
 from .fast_block import FastBlock, run_blocks
@@ -32,6 +33,7 @@ from .positions import resample_positions, resampling_of
 from .resize import resize
 from .weights import Weights, find_weights
 
+_SAMPLES, _SAMPLE_PATCHES = 4, 16  # pictures, and patches along their sides
 _FEWEST = 8  # patches along the short side of a frame that show enough of it
 # What a descriptor never depends on: the head, and the norm after the last block.
 _UNUSED = ("norm.", "fc_norm.", "head.", "mask_token")
@@ -61,6 +63,7 @@ class ViTExtractor:
         compute = compute or ComputeSettings()
         self.device = resolve_device(compute.device)
         self.dtype = resolve_precision(compute.precision, self.device)
+        self.precision = precision_name(compute.precision, self.dtype)
         self.runtime = compute.runtime
         if self.runtime == "openvino" and self.device.type != "cpu":
             raise SettingsError(f"--runtime openvino runs on a CPU, not on {self.device}; take --device cpu, or torch")
@@ -183,7 +186,10 @@ class ViTExtractor:
         self._patch_bias = bias.to(self.device, self.dtype)
         self._norm_pre = model.norm_pre.to(self.device, self.dtype).eval()
         blocks = list(model.blocks)
-        self._openvino = OpenVinoBlocks(copy.deepcopy(blocks), self.dtype) if self.runtime == "openvino" else None
+        self._openvino: OpenVinoBlocks | None = None
+        if self.runtime == "openvino":
+            samples = self._samples() if self.precision == "int8" else []
+            self._openvino = OpenVinoBlocks(copy.deepcopy(blocks), self.dtype, samples)
         if self.device.type == "cpu" and self.dtype == torch.bfloat16 and self._openvino is None:
             blocks = [FastBlock(block) if is_plain(block) else block for block in blocks]
         self._blocks: Any = nn.ModuleList(blocks).to(self.device, self.dtype).eval().requires_grad_(False)
@@ -201,21 +207,30 @@ class ViTExtractor:
             self._grids[size] = (positions, rope)
         return self._grids[size]
 
+    def _samples(self) -> list[torch.Tensor]:
+        """What the first block is given for a few pictures, each (1, t, D) float32."""
+        side = _SAMPLE_PATCHES * self.patch_size
+        grid = Grid(side, side, self.patch_size, self.patch_size)
+        return [self._embed(one, grid)[0].float() for one in torch.split(pink_noise(_SAMPLES, side), 1)]
+
+    def _embed(self, images: torch.Tensor, grid: Grid) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """What the first block is given (N, t, D), and the rotation that all are."""
+        images = images.to(self.device)
+        images = images.to(self.dtype) / 255 if images.dtype == torch.uint8 else images.to(self.dtype)
+        x = F.conv2d(images, self._patch_weight, self._patch_bias, stride=grid.stride)
+        x = x.flatten(2).transpose(1, 2)
+        positions, rope = self._embeddings(grid)
+        if positions is not None:
+            x = x + positions
+        return self._norm_pre(torch.cat([self._prefix.expand(len(images), -1, -1), x], dim=1)), rope
+
     def _forward(
         self, images: torch.Tensor, grid: Grid, attention: bool, tokens: bool
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Of one batch: descriptors (N, h, w, D), not normalised, attention (N, heads, h, w), and tokens
         (N, h, w, 2 D); empty what was not asked for."""
         n = len(images)
-        images = images.to(self.device)
-        images = images.to(self.dtype) / 255 if images.dtype == torch.uint8 else images.to(self.dtype)
-        x = F.conv2d(images, self._patch_weight, self._patch_bias, stride=self._stride)
-        x = x.flatten(2).transpose(1, 2)
-        positions, rope = self._embeddings(grid)
-        if positions is not None:
-            x = x + positions
-        x = self._norm_pre(torch.cat([self._prefix.expand(n, -1, -1), x], dim=1))
-
+        x, rope = self._embed(images, grid)
         layer, facet, last = self.identity.layer, self.identity.facet, len(self._blocks) - 1
         joined = token_blocks(layer, facet, last) if tokens else ()
         keep = {*joined, layer if facet == "token" else layer - 1}  # -1: what the first block is given

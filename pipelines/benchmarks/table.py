@@ -80,14 +80,14 @@ def _row(measured: Measured, stage: str) -> tuple[str, ...]:
 
 def _meaning(measured: Measured) -> list[str]:
     first, extract, label = slowest(measured), walls(measured.spent["extract"]), walls(measured.label)
-    precision, side = measured.used.precision, measured.product_size
+    product, side = measured.used.product, measured.product_size
     share = f"{_percent(measured.share(first))} of the work"
     lines = [
         (f"The ViT is {share}; it" if first == "extract" else f"Most of the work is {first}, {share}; the ViT")
-        + f" runs at {_percent(measured.of_limit('extract').median)} of this machine's {precision} matrix rate "
+        + f" runs at {_percent(measured.of_limit('extract').median)} of this machine's {product} matrix rate "
         f"({measured.product.median / 1e9:.0f} GFLOP/s), with {measured.multiply_adds / 1e9:.1f} G multiply-adds a "
         f"frame of {measured.grid.rows} x {measured.grid.columns} patches",
-        f"Limits: for the ViT the product of two {precision} matrices of {side} x {side}; for all else the memory, "
+        f"Limits: for the ViT the product of two {product} matrices of {side} x {side}; for all else the memory, "
         f"{measured.copy.median / 1e9:.1f} GB/s read and written",
         f"From decoding to encoding a frame takes {label.over(extract).median:.2f} times what extraction alone takes"
         + (f"; the ViT sees {_percent(measured.seen)} of the frames" if measured.seen < 1 else ""),

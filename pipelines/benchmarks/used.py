@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 
+from videoparts.devices import precision_name
 from videoparts.identity import ExtractorIdentity
 from videoparts.vit import ViTExtractor
 
-_NAMES = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
+_NAMES = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "int8": "int8"}
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Used:
 
     identity: ExtractorIdentity
     precision: str  # as --precision names it
+    product: str  # of the matrix product that is its limit: with int8, what is not in 8 bits
     batch_size: int
     runtime: str
     device: torch.device
@@ -27,7 +29,12 @@ class Used:
     def of(cls, extractor: ViTExtractor) -> Used:
         """Those of an extractor."""
         return cls(
-            extractor.identity, _NAMES[extractor.dtype], extractor.batch_size, extractor.runtime, extractor.device
+            extractor.identity,
+            _NAMES[extractor.precision],
+            _NAMES[precision_name("auto", extractor.dtype)],
+            extractor.batch_size,
+            extractor.runtime,
+            extractor.device,
         )
 
     @property
