@@ -455,6 +455,7 @@ class TestBroken:
             (lambda d: folder(d, ["one.png"]) / "one.png", "single picture.*folder"),
             (_headed_only, "announces video but holds no frame"),
             (lambda d: d, "holds no pictures"),
+            (lambda d: Clip(width=544, height=32).write(d / "slim.mp4"), "is 544x32, more than 16 times as long"),
         ],
     )
     def test_one_line_that_says_what_is_wrong(

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 Pixels = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.int64]
+_SLIMMEST = 16  # times as long as wide: what is longer would have many thousands of patches, and take many minutes
 
 
 @dataclass(frozen=True)
@@ -103,3 +104,11 @@ class FrameBatch:
     def stem(self, i: int) -> str:
         """The name of frame ``i`` for files made from it: its source file's stem, or its number, five digits wide."""
         return self.names[i] if self.names is not None else f"{self.index[i]:05d}"
+
+
+def why_too_slim(size: tuple[int, int]) -> str | None:
+    """Why frames of ``size`` (height, width) are too slim for a ViT, as the rest of a sentence; None: they are not."""
+    height, width = size
+    if max(size) > _SLIMMEST * min(size):
+        return f"is {width}x{height}, more than {_SLIMMEST} times as long as wide; cut it"
+    return None

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from .errors import SettingsError
-
-_SLIMMEST = 16  # times as long as wide: what is longer would have many thousands of patches, and take many minutes
+from .frames import why_too_slim
 
 
 @dataclass(frozen=True)
@@ -75,9 +74,7 @@ def why_unusable(size: tuple[int, int], patch: int) -> str | None:
     height, width = size
     if min(size) < patch:
         return f"is {width}x{height}, smaller than one patch of {patch}x{patch}; leave it out"
-    if max(size) > _SLIMMEST * min(size):
-        return f"is {width}x{height}, more than {_SLIMMEST} times as long as wide; cut it"
-    return None
+    return why_too_slim(size)
 
 
 def _weights(count: int, resized: int, pixels: int, extent: float, grid: Grid) -> torch.Tensor:

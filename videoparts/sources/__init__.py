@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..config import SourceSettings
+from ..errors import SourceError
+from ..frames import why_too_slim
 from .base import Source
 
 __all__ = ["Source", "SourceSettings", "open_source"]
@@ -23,7 +25,8 @@ def open_source(path: str | Path, settings: SourceSettings | None = None) -> Sou
     PyAV's show that it is wrong; then PyAV does, and `Source.notes` says so in one line.
 
     Raises:
-        SourceError: the path holds no frames that can be read, or ``start`` and ``end`` leave none.
+        SourceError: the path holds no frames that can be read, or far too slim ones, or ``start`` and ``end`` leave
+            none.
         SettingsError: ``start`` or ``end`` is not a time.
     """
     from .folder import open_folder
@@ -31,4 +34,7 @@ def open_source(path: str | Path, settings: SourceSettings | None = None) -> Sou
 
     path = Path(path)
     settings = settings or SourceSettings()
-    return open_folder(path, settings) if path.is_dir() else open_video(path, settings)
+    source = open_folder(path, settings) if path.is_dir() else open_video(path, settings)
+    if (why := why_too_slim((source.info.height, source.info.width))) is not None:
+        raise SourceError(f"{path}: {why}")
+    return source
