@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-import torch
 from colours import GREY, STRIPES, ColourExtractor
 from PIL import Image
 
@@ -27,7 +26,6 @@ from videoparts.picture_source import PictureSource
 from videoparts.picture_store import PictureStore
 from videoparts.picture_views import PER_PICTURE, views_of
 from videoparts.segmentation import segment
-from videoparts.set_descriptors import SetSpace, joined_descriptors
 from videoparts.sinks.contact_pages import ContactPages
 from videoparts.strangers import strangers, whole_looks
 
@@ -85,7 +83,7 @@ def test_it_is_saved_with_its_space_and_labels_new_pictures(tmp_path: Path) -> N
     model = fit_pictures(PictureSource(pictures_of([tmp_path / "set"])), extractor, FIT)
     model.save(tmp_path / "parts.safetensors")
     again = PartModel.load(tmp_path / "parts.safetensors")
-    assert again.space is not None
+    assert again.space.things == "many"
     new = PictureSource(pictures_of([tmp_path / "new"]))
     first, second = (found(new, extractor, one) for one in (model, again))
     assert np.array_equal(first[0], second[0])
@@ -121,30 +119,6 @@ def test_parts_that_few_pictures_have_are_no_parts_of_the_set() -> None:
     common = common_parts(tree, (looks, place, picture, weight), 0.75)
     assert not common[part[kind == 3]].any()
     assert common[part[kind != 3]].all()
-
-
-def test_what_differs_between_pictures_and_not_within_is_taken_off() -> None:
-    generator = torch.Generator().manual_seed(0)
-    part = torch.arange(200) % 2
-    picture = np.repeat([0, 1], 100)
-    own = torch.zeros(200, 8)
-    own[:, 0] = torch.tensor([1.0, -1.0])[torch.from_numpy(picture)]  # what makes the one a cat, the other a goat
-    own[:, 1] = 0.5 * (2.0 * part - 1)
-    joined = torch.nn.functional.normalize(own + 0.05 * torch.randn(200, 8, generator=generator), dim=-1)
-    space = SetSpace.of(joined, picture, np.ones(200, np.float32))
-    assert space.axes.shape == (1, 8)
-    assert space.kept.item() < 0.05
-    looks = space.looks(joined[:, :4], torch.cat([torch.zeros(200, 4), joined[:, 4:]], dim=-1))
-    # Halves are weighed alike: see that the parts are what is left in either picture.
-    cosine = looks @ looks.T
-    same = part[:, None] == part[None]
-    apart = torch.from_numpy(picture[:, None] != picture[None])
-    assert cosine[apart & same].min() > cosine[apart & ~same].max()
-
-
-def test_deeper_tokens_tell_the_parts_of_a_set() -> None:
-    key, tokens = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0, 0.6, 0.8]])
-    assert torch.allclose(joined_descriptors(key, tokens), torch.tensor([[1.0, 0.0, 0.6, 0.8]]) / 2**0.5)
 
 
 @pytest.mark.parametrize("mirrored", [False, True])

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 import torch.nn.functional as F
 
-from videoparts.part_descriptors import part_descriptors
+from videoparts.part_descriptors import descriptors_of_many, descriptors_of_one
 
 
-def test_it_is_a_key_and_the_shallower_tokens() -> None:
+@pytest.mark.parametrize(
+    # Of one thing, the key has two thirds of what tells two patches apart, the tokens one.
+    ("join", "half", "share"),
+    [(descriptors_of_one, 0, 0.7), (descriptors_of_many, 1, 1.0)],
+)
+def test_it_is_a_key_and_half_of_the_tokens(join, half, share) -> None:
     random = torch.Generator().manual_seed(0)
     key = F.normalize(torch.randn(2, 3, 6, generator=random), dim=-1)
-    shallow, deep = (F.normalize(torch.randn(2, 3, 4, generator=random), dim=-1) for _ in range(2))
-    joined = part_descriptors(key, torch.cat([shallow, deep], dim=-1))
+    tokens = [F.normalize(torch.randn(2, 3, 4, generator=random), dim=-1) for _ in range(2)]
+    joined = join(key, torch.cat(tokens, dim=-1))
     assert joined.shape == (2, 3, 10)
     assert torch.allclose(joined.norm(dim=-1), torch.ones(2, 3))
     assert torch.allclose(F.normalize(joined[..., :6], dim=-1), key, atol=1e-6)
-    assert torch.allclose(F.normalize(joined[..., 6:], dim=-1), shallow, atol=1e-6)
-    # The key has two thirds of what tells two patches apart, the tokens one.
+    assert torch.allclose(F.normalize(joined[..., 6:], dim=-1), tokens[half], atol=1e-6)
     length = joined[..., 6:].norm(dim=-1) / joined[..., :6].norm(dim=-1)
-    assert torch.allclose(length, torch.full((2, 3), 0.7))
-    other = part_descriptors(key, torch.cat([shallow, -deep], dim=-1))
-    assert other.equal(joined)
+    assert torch.allclose(length, torch.full((2, 3), share))
+    tokens[1 - half] = -tokens[1 - half]
+    assert join(key, torch.cat(tokens, dim=-1)).equal(joined)

@@ -16,7 +16,7 @@ from videoparts.grid import Grid
 from videoparts.hierarchy import PartTree, tree_tensors
 from videoparts.identity import ExtractorIdentity
 from videoparts.palette import part_colour
-from videoparts.part_descriptors import part_descriptors
+from videoparts.part_space import PartSpace
 from videoparts.parts import PartModel, check_model_path
 from videoparts.probe import CentroidProbe, LinearProbe, probe_tensors
 
@@ -34,11 +34,12 @@ TREE = PartTree(
     extent=100.0,
 )
 CENTROIDS = CentroidProbe(background=EYE[4:], foreground=EYE[:4])
+SPACE = PartSpace("one", torch.zeros(0, 7), torch.zeros(0), torch.zeros(0))
 LINEAR = LinearProbe(torch.tensor([2.0, -2.0]), 0.25)
 
 
 def model(parts: int = 3) -> PartModel:
-    return PartModel.of(CENTROIDS, TREE, parts, IDENTITY)
+    return PartModel.of(CENTROIDS, SPACE, TREE, parts, IDENTITY)
 
 
 def features(*rows: int) -> Features:
@@ -55,9 +56,9 @@ def test_each_patch_is_background_or_its_part() -> None:
 
 def test_the_parts_share_what_the_probe_gives_the_object() -> None:
     some = features(0, 1, 3, 5)
-    one = PartModel.of(LINEAR, TREE, 3, IDENTITY)
+    one = PartModel.of(LINEAR, SPACE, TREE, 3, IDENTITY)
     assert some.tokens is not None
-    looks = part_descriptors(some.descriptors, some.tokens)
+    looks = SPACE.looks(some.descriptors, some.tokens)
     chance = one.probabilities(some)
     assert torch.allclose(chance[:, 0], 1 - LINEAR.odds(some).sigmoid())
     assert torch.allclose(
@@ -87,7 +88,7 @@ def test_another_level_needs_no_fit() -> None:
     assert torch.allclose(a[:, 1], b[:, 1])
     assert torch.allclose(a[:, 2] + a[:, 3], b[:, 2], atol=1e-6)
     assert len(fine.at("auto")) == TREE.sensible() == 3
-    assert len(PartModel.of(CENTROIDS, TREE, "auto", IDENTITY)) == 3
+    assert len(PartModel.of(CENTROIDS, SPACE, TREE, "auto", IDENTITY)) == 3
     with pytest.raises(SettingsError, match="1 to 3 parts, not 4"):
         fine.at(4)
 
@@ -141,7 +142,9 @@ def test_selections_that_make_no_sense(include: list[int], exclude: list[int], m
 
 @pytest.mark.parametrize("probe", [CENTROIDS, LINEAR])
 def test_what_is_saved_is_what_is_loaded(tmp_path: Path, probe: CentroidProbe | LinearProbe) -> None:
-    before = dataclasses.replace(PartModel.of(probe, TREE, 2, IDENTITY), names=("head", "body")).select(exclude=[1])
+    before = dataclasses.replace(PartModel.of(probe, SPACE, TREE, 2, IDENTITY), names=("head", "body")).select(
+        exclude=[1]
+    )
     before.save(tmp_path / "new" / "m.safetensors")
     after = PartModel.load(tmp_path / "new" / "m.safetensors")
     for name, tensor in (probe_tensors(before.probe) | tree_tensors(before.tree)).items():

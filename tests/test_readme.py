@@ -15,6 +15,7 @@ import videoparts
 from videoparts.config import ComputeSettings
 from videoparts.hierarchy import PartTree
 from videoparts.naming import TIMM_NAMES
+from videoparts.part_space import PartSpace
 from videoparts.parts import PartModel
 from videoparts.probe import CentroidProbe
 from videoparts.vit import ViTExtractor
@@ -38,7 +39,9 @@ def test_its_commands_are_understood(
     tree = PartTree(
         torch.zeros(2), torch.eye(2)[:1], torch.tensor([-1]), torch.ones(1), torch.zeros(1, 2), torch.ones(1), 9.0
     )
-    PartModel.of(CentroidProbe(torch.ones(1, 2), torch.eye(1, 2)), tree, 1, extractor.identity).save("cat.safetensors")
+    probe = CentroidProbe(torch.ones(1, 2), torch.eye(1, 2))
+    space = PartSpace("one", torch.zeros(0, 2), torch.zeros(0), torch.zeros(0))
+    PartModel.of(probe, space, tree, 1, extractor.identity).save("cat.safetensors")
     (jobs,) = blocks("toml")
     Path("jobs.toml").write_text(jobs)
     command = parse(shlex.split(line, comments=True)[1:])

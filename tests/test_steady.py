@@ -35,8 +35,7 @@ class Remembering(ViTExtractor):
         return self.seen[key]
 
 
-# With the defaults. kite-surf is not among them: there the parts do hang on the seed, as the README says.
-@pytest.mark.parametrize("name", ["car-shadow", "drift-straight"])
+@pytest.mark.parametrize("name", ["car-shadow", "drift-straight", "kite-surf"])
 def test_another_seed_gives_the_same_parts(name: str) -> None:
     clip = Path(__file__).parents[2] / "shared/data/davis" / name / "frames"
     if not clip.is_dir():

@@ -2,7 +2,7 @@
 
 Pictures of a set show many things of one kind. Unlike clips, which teach worse together than each alone, they are
 taken together from the start: what is salient in one of them and lies apart in another is found by its looks in all.
-Their parts look different in each, and are told by what they mean: see `set_descriptors`.
+Their parts look different in each, and are told by what they mean: see `part_descriptors`.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from .features import Extractor, Features
 from .foreground import find_foreground
 from .frames import FrameBatch
 from .hierarchy import PartTree, part_tree
-from .object_parts import Patches, patches_of, require_object, require_parts, thinned_by, weight_of
+from .object_parts import Patches, patches_of, require_object, require_parts, space_of, thinned_by, weight_of
 from .one_thread import one_thread
+from .part_space import PartSpace
 from .parts import PartModel
 from .picture_views import PER_PICTURE, View, views_of
 from .probe import Probe
 from .sample import Sample, every, thinning
 from .sampling import Sampler
-from .set_descriptors import SetSpace, joined_descriptors
 from .sources.base import Source
 
 _COMMON = 0.75  # of the pictures have a part that is common: the share of the paper's votes
@@ -88,8 +88,7 @@ def fit_pictures(
     with clock.stage("cluster"), one_thread():
         found = find_foreground(sample, settings, Cues(motion=False))
         require_object(found.mask, sample, settings)
-        joined, _, picture, weight = patches_of(sample, found.certainty, joined_descriptors)
-        space = SetSpace.of(torch.from_numpy(joined), picture, weight)
+        space = space_of("many", sample, found.certainty)
     patches = [patches_of(sample, found.certainty, space.looks)]
     if views:
         most = max(1, settings.descriptors // (count * PER_PICTURE))
@@ -104,7 +103,7 @@ def fit_pictures(
         mine = found.mask  # of the pictures alone, views left out
         tree = replace(tree, extent=len(patches[0][0]) / len(np.unique(sample.frame[mine])) * thinned_by(sample, mine))
     require_parts(tree, settings)
-    return PartModel.of(found.probe, tree, settings.parts, extractor.identity, space)
+    return PartModel.of(found.probe, space, tree, settings.parts, extractor.identity)
 
 
 def common_parts(tree: PartTree, patches: Patches, enough: float) -> npt.NDArray[np.bool_]:
@@ -136,7 +135,7 @@ def _seen(
     pictures: Iterator[FrameBatch],
     extractor: Extractor,
     probe: Probe,
-    space: SetSpace,
+    space: PartSpace,
     most: int,
     clock: StageClock,
     on_pictures: Callable[[int], None] | None,

@@ -15,9 +15,8 @@ from .features import Extractor
 from .foreground import ClipByClip, Foreground
 from .freed_memory import give_back
 from .hierarchy import part_tree
-from .object_parts import patches_of, require_object, require_parts, thinned_by
+from .object_parts import patches_of, require_object, require_parts, space_of, thinned_by
 from .one_thread import one_thread
-from .part_descriptors import part_descriptors
 from .parts import PartModel
 from .sample import Sample
 from .sampling import Sampler, shares
@@ -74,10 +73,11 @@ def fit_parts(
     sample, foreground = _found(sources, sampler, ClipByClip(settings, len(sources), cues, sampler.afar))
     with clock.stage("cluster"), one_thread():
         require_object(foreground.mask, sample, settings)
-        tree = part_tree(*patches_of(sample, foreground.certainty, part_descriptors))
+        space = space_of("one", sample, foreground.certainty)
+        tree = part_tree(*patches_of(sample, foreground.certainty, space.looks))
         tree = replace(tree, extent=tree.extent * thinned_by(sample, foreground.mask))
     require_parts(tree, settings)
-    return PartModel.of(foreground.probe, tree, settings.parts, extractor.identity)
+    return PartModel.of(foreground.probe, space, tree, settings.parts, extractor.identity)
 
 
 def _found(sources: Sequence[Source], sampler: Sampler, clips: ClipByClip) -> tuple[Sample, Foreground]:

@@ -189,7 +189,7 @@ def part_tree(
     """Split the object into parts, and those into theirs. The same patches always give the same tree.
 
     Args:
-        descriptors: (n, D) float32, unit length, of the object's patches, as of `part_descriptors`.
+        descriptors: (n, D) float32, unit length, of the object's patches, as of `PartSpace.looks`.
         place: (n, 2) where those are, down and right, in widths of the frame.
         frame: (n,) which frame each is from.
         weight: (n,) float32, above 0: how much each counts.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from .clustering import Floats
 from .config import FitSettings
 from .errors import FitError
 from .hierarchy import PartTree
+from .part_space import PartSpace, Things, joined_descriptors
 from .sample import Sample
 
 _LEAST = 16  # patches that an object must have
@@ -22,7 +24,7 @@ Patches = tuple[Floats, Floats, npt.NDArray[np.int64], Floats]
 """What `part_tree` takes of the object's patches: descriptors, place, frame and weight."""
 
 Look = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""Such as `part_descriptors`."""
+"""Such as `PartSpace.looks`."""
 
 
 def patches_of(sample: Sample, certainty: Floats, look: Look) -> Patches:
@@ -36,6 +38,12 @@ def patches_of(sample: Sample, certainty: Floats, look: Look) -> Patches:
     inside = certainty > 0
     looks = look(torch.from_numpy(sample.descriptors[inside]), torch.from_numpy(sample.tokens[inside])).numpy()
     return looks, sample.place[inside], sample.frame[inside], weight_of(sample.maps(certainty))[inside]
+
+
+def space_of(things: Things, sample: Sample, certainty: Floats) -> PartSpace:
+    """The space in which the parts are told of what the frames of a sample show; see `patches_of`."""
+    joined, _, frame, weight = patches_of(sample, certainty, partial(joined_descriptors, things))
+    return PartSpace.of(things, torch.from_numpy(joined), frame, weight)
 
 
 def require_object(inside: npt.NDArray[np.bool_], sample: Sample, settings: FitSettings) -> None:

@@ -18,13 +18,12 @@ from .features import Features
 from .hierarchy import PartTree, tree_from, tree_tensors
 from .identity import ExtractorIdentity
 from .palette import part_colour
-from .part_descriptors import part_descriptors
+from .part_space import PartSpace, space_from, space_tensors
 from .probe import Probe, probe_from, probe_tensors
-from .set_descriptors import SetSpace, space_from, space_tensors
 
 Colour = tuple[int, int, int]
 
-_FORMAT = "videoparts.part-model/5"
+_FORMAT = "videoparts.part-model/6"
 _FAMILY = "videoparts.part-model/"
 
 
@@ -37,13 +36,13 @@ class PartModel:
     """
 
     probe: Probe  # tells the object from the background
+    space: PartSpace  # what parts are told by
     tree: PartTree  # tells its parts from each other, at any level
     parts: int  # P, the level that is shown
     names: tuple[str, ...]  # (P,)
     colours: tuple[Colour, ...]  # (P,) red, green, blue
     identity: ExtractorIdentity
     hidden: frozenset[int] = frozenset()  # numbers of parts
-    space: SetSpace | None = None  # what parts are told by, of a set of things; None: of one, by `part_descriptors`
 
     def __post_init__(self) -> None:
         p = self.parts
@@ -58,19 +57,19 @@ class PartModel:
     def of(
         cls,
         probe: Probe,
+        space: PartSpace,
         tree: PartTree,
         parts: int | Literal["auto"],
         identity: ExtractorIdentity,
-        space: SetSpace | None = None,
     ) -> PartModel:
         """A model with the usual names and colours.
 
         Args:
             probe: tells the object from the background.
-            tree: tells its parts from each other.
+            space: what its parts are told by.
+            tree: tells them from each other.
             parts: how many; auto: `PartTree.sensible`.
             identity: of the extractor.
-            space: in which the tree tells them, of a set.
 
         Raises:
             SettingsError: the tree has not so many parts.
@@ -79,7 +78,7 @@ class PartModel:
             parts = tree.sensible()
         numbers = range(1, len(tree.cut(parts)) + 1)
         names, colours = tuple(f"part{k}" for k in numbers), tuple(part_colour(k) for k in numbers)
-        return cls(probe, tree, parts, names, colours, identity, space=space)
+        return cls(probe, space, tree, parts, names, colours, identity)
 
     def __len__(self) -> int:
         return self.parts
@@ -99,7 +98,7 @@ class PartModel:
         Raises:
             SettingsError: the model is not so fine.
         """
-        return PartModel.of(self.probe, self.tree, parts, self.identity, self.space)
+        return PartModel.of(self.probe, self.space, self.tree, parts, self.identity)
 
     def finer(self, parts: int) -> PartModel:
         """`at` as many parts or more, where what lies in a hidden part is hidden too.
@@ -153,8 +152,7 @@ class PartModel:
         if features.tokens is None:
             raise ValueError("parts are told by tokens too, and the features were extracted without them")
         whole = self.probe.odds(features).sigmoid()
-        look = part_descriptors if self.space is None else self.space.looks
-        looks = look(features.descriptors, features.tokens)
+        looks = self.space.looks(features.descriptors, features.tokens)
         parts = whole[..., None] * self.tree.chances(looks, self.parts)
         if self.hidden:
             parts[..., [k - 1 for k in sorted(self.hidden)]] = 0
@@ -174,11 +172,10 @@ class PartModel:
             "names": self.names,
             "colours": self.colours,
             "hidden": sorted(self.hidden),
+            "things": self.space.things,
             "extractor": asdict(self.identity),
         }
-        tensors = probe_tensors(self.probe) | tree_tensors(self.tree)
-        if self.space is not None:
-            tensors |= space_tensors(self.space)
+        tensors = probe_tensors(self.probe) | space_tensors(self.space) | tree_tensors(self.tree)
         tensors = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
         # One key: safetensors writes several in an order that changes from run to run.
         content = safetensors.torch.save(tensors, {_FORMAT: json.dumps(about)})
@@ -201,13 +198,13 @@ class PartModel:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return cls(
                 probe=probe_from(tensors),
+                space=space_from(about["things"], tensors),
                 tree=tree_from(tensors),
                 parts=int(about["parts"]),
                 names=tuple(about["names"]),
                 colours=tuple((int(r), int(g), int(b)) for r, g, b in about["colours"]),
                 identity=ExtractorIdentity(**about["extractor"]),
                 hidden=frozenset(int(k) for k in about["hidden"]),
-                space=space_from(tensors),
             )
         except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise SettingsError(f"{path}: not a readable part model; make one with: videoparts fit") from error

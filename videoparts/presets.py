@@ -43,14 +43,12 @@ class Preset:
 DEFAULT: PresetName = "balanced"
 
 # The one place for these numbers. Whatever is not named here has its default in `videoparts.config`, and those
-# defaults are `balanced`. The two others see frames smaller, and so from farther off, from the start.
+# defaults are `balanced`. `fast` sees frames smaller, and so from farther off, from the start.
 PRESETS: Mapping[PresetName, Preset] = {
     # Key frames are averaged with each other, which is a window already.
     "fast": Preset(
         ExtractorSettings(load_size=336), FitSettings(frames=12, afar=False), RefineSettings(keys=8, window=0)
     ),
     "balanced": Preset(),
-    "best": Preset(
-        ExtractorSettings(load_size=336, stride=7), FitSettings(frames=32, afar=False), RefineSettings(window=7)
-    ),
+    "best": Preset(ExtractorSettings(load_size=336, stride=7), FitSettings(frames=32), RefineSettings(window=7)),
 }
