@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from videoparts import evidence, motion, teaching, visibility
+from videoparts import evidence, motion, part_space, teaching, visibility
 from videoparts.config import ComputeSettings, ExtractorSettings, FitSettings, RefineSettings, SourceSettings
 from videoparts.evidence import Cues
 from videoparts.features import Features
@@ -43,7 +43,7 @@ class Row:
     fit: FitSettings = field(default_factory=FitSettings)
     refine: RefineSettings = field(default_factory=RefineSettings)
     cues: Cues | None = None
-    constants: tuple[tuple[Any, str, float], ...] = ()  # module, name, value
+    constants: tuple[tuple[Any, str, Any], ...] = ()  # module, name, value
 
 
 ROWS: dict[str, Row] = {
@@ -65,6 +65,7 @@ ROWS: dict[str, Row] = {
     "frames lifted to 0.8": Row(constants=((visibility, "_KEPT", 0.8),)),
     "plain guided filter": Row(refine=RefineSettings(steps=0)),
     "plain upsampling": Row(refine=RefineSettings(steps=0, radius=0)),
+    "frames may differ as they do": Row(constants=((part_space, "_DIRECTIONS", {"one": 0}),)),
     "no window": Row(refine=RefineSettings(window=0)),
     "specks kept": Row(refine=RefineSettings(specks=0)),
     "specks x 3": Row(refine=RefineSettings(specks=3 * RefineSettings().specks)),

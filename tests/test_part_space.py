@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from videoparts.part_space import PartSpace, joined_descriptors, space_from, space_tensors
+from videoparts.part_space import PartSpace, Things, joined_descriptors, space_from, space_tensors
 
 
 def things_of_two_parts(frames: int = 2) -> tuple[torch.Tensor, np.ndarray, torch.Tensor]:
@@ -51,13 +51,14 @@ def test_what_all_frames_show_alike_is_kept() -> None:
     assert cosine[same].mean() > cosine[~same].mean() + 0.3
 
 
-def test_the_axes_are_those_in_which_frames_differ_most() -> None:
+@pytest.mark.parametrize(("things", "most"), [("one", 1), ("many", 3)])
+def test_the_axes_are_those_in_which_frames_differ_most(things: Things, most: int) -> None:
     generator = torch.Generator().manual_seed(0)
     frame = np.repeat(np.arange(4), 50)
     means = F.normalize(torch.randn(4, 16, generator=generator), dim=-1)
     joined = F.normalize(means[torch.from_numpy(frame)] + 0.1 * torch.randn(200, 16, generator=generator), dim=-1)
-    space = PartSpace.of("one", joined, frame, np.ones(200, np.float32))
-    assert torch.allclose(space.axes @ space.axes.T, torch.eye(3), atol=1e-5)  # four means span three directions
+    space = PartSpace.of(things, joined, frame, np.ones(200, np.float32))
+    assert torch.allclose(space.axes @ space.axes.T, torch.eye(most), atol=1e-5)  # four means span three directions
     centred = means - means.mean(0)
     along = (centred @ space.axes.T).square().sum(0)
     assert bool((along[:-1] >= along[1:]).all())
