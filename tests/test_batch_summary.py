@@ -123,7 +123,7 @@ def picture(path: Path) -> tuple[Pixels, Pixels]:
         ((480, 640), None, (240, 320)),
         ((240, 360), Fraction(32, 27), (180, 320)),  # stored 3:2, seen 16:9
         ((240, 360), Fraction(8, 9), (240, 320)),  # seen 4:3
-        ((8, 640), None, (4, 320)),
+        ((40, 640), None, (20, 320)),
     ],
 )
 def test_the_frame_beside_itself_with_parts(
