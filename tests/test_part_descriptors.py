@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from videoparts.object_parts import Look
 from videoparts.part_descriptors import descriptors_of_many, descriptors_of_one
 
 
@@ -14,7 +15,7 @@ from videoparts.part_descriptors import descriptors_of_many, descriptors_of_one
     ("join", "half", "share"),
     [(descriptors_of_one, 0, 0.7), (descriptors_of_many, 1, 1.0)],
 )
-def test_it_is_a_key_and_half_of_the_tokens(join, half, share) -> None:
+def test_it_is_a_key_and_half_of_the_tokens(join: Look, half: int, share: float) -> None:
     random = torch.Generator().manual_seed(0)
     key = F.normalize(torch.randn(2, 3, 6, generator=random), dim=-1)
     tokens = [F.normalize(torch.randn(2, 3, 4, generator=random), dim=-1) for _ in range(2)]
