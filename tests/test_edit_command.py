@@ -55,10 +55,20 @@ def mattes(folder: Path) -> dict[str, Pixels]:
 
 
 def nearly_equal(one: Pixels, other: Pixels) -> None:
-    """But where three parts meet: which of them has the most of a pixel depends on which are one."""
+    """But where three parts meet: there the one that the label names has a tenth more than the next, and who is next
+    depends on which are one. At most where all three have a third: 0.645 and 0.355 of the pixel, or 0.476 and 0.524."""
     difference = np.abs(one.astype(int) - other)
     assert (difference > 1).mean() < 1e-3
-    assert difference.max() <= 64
+    assert difference.max() <= 44
+
+
+def without_the_dropped(one: Pixels, two: Pixels, labels: Pixels) -> tuple[Pixels, Pixels]:
+    """The mattes of two parts, with more than half of a pixel of theirs, and at most half of one of a dropped part."""
+    whole = one.astype(int) + two
+    lacking = np.maximum(128 - whole, 0)
+    share = np.where((labels == 0) & (whole > 127), 127 / np.maximum(whole, 1), 1)
+    first, second = one * share + lacking * (labels == 1), two * share + lacking * (labels == 2)
+    return first.astype(np.uint8), second.astype(np.uint8)
 
 
 def named(folder: Path) -> dict[int, str]:
@@ -72,8 +82,9 @@ def test_edits_are_what_they_say_in_all_formats(found: Path, out: Path) -> None:
     assert np.array_equal(davis(out), np.array([0, 1, 2, 2, 0], np.uint8)[before])
     after = mattes(out)
     assert list(after) == ["01-head", "02-body"]
-    nearly_equal(after["02-body"], planes["02-part2"] + planes["03-part3"])
-    nearly_equal(after["01-head"], planes["01-part1"])
+    head, body = without_the_dropped(planes["01-part1"], planes["02-part2"] + planes["03-part3"], davis(out))
+    nearly_equal(after["01-head"], head)
+    nearly_equal(after["02-body"], body)
     with Image.open(min((out / "davis").iterdir())) as image:
         assert image.getpalette()[3:6] == [0x3F, 0xA7, 0xD6]
     manifest = Manifest.load(out)
