@@ -123,7 +123,7 @@ class Benchmark(ExtractorOptions):
 
     def _variants(self, base: ViTExtractor) -> list[_Variant]:
         """What is measured besides. What is wrong with one is said before anything is."""
-        from videoparts.devices import precision_name, resolve_precision
+        from videoparts.devices import precision_name
         from videoparts.grid import Grid
 
         wanted: list[tuple[str, ExtractorSettings, ComputeSettings]] = [
@@ -139,7 +139,7 @@ class Benchmark(ExtractorOptions):
         found = []
         for name, extractor, compute in wanted:
             stride = extractor.stride or base.patch_size
-            precision = precision_name(compute.precision, resolve_precision(compute.precision, base.device))
+            precision = precision_name(compute.precision, base.device)
             Grid.fit((1, 1), extractor.load_size, base.patch_size, stride)
             same = (stride, extractor.load_size, compute.batch_size or base.batch_size, precision) == mine
             found.append(_Variant(name, extractor, compute, same))

@@ -27,13 +27,13 @@ class Info:
         import torch
 
         from videoparts.clustering import faiss_version
-        from videoparts.devices import precision_name, resolve_device, resolve_precision
+        from videoparts.devices import precision_name, resolve_device
         from videoparts.naming import timm_name
         from videoparts.sources.decord_reader import unavailable
         from videoparts.weights import cache_folder, locate_weights
 
         device = resolve_device(self.compute.device)
-        precision = precision_name(self.compute.precision, resolve_precision(self.compute.precision, device))
+        precision = precision_name(self.compute.precision, device)
         hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
         weights = self.compute.weights or locate_weights(timm_name(self.extractor.model))
         return [

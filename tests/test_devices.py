@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 
 from videoparts import devices
+from videoparts.config import Precision
 from videoparts.devices import (
     cores_each,
     cpu_computes_bf16,
@@ -40,15 +43,18 @@ def test_precision(
     assert resolve_precision(name, device) == wanted  # type: ignore[arg-type]
 
 
-def test_names_of_precisions() -> None:
-    assert precision_name("auto", torch.bfloat16) == "bfloat16"
-    assert precision_name("fp32", torch.float32) == "float32"
-    assert precision_name("int8", torch.bfloat16) == "int8"
+def test_names_of_precisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "cpu_computes_bf16", lambda: True)
+    assert precision_name("auto", CPU) == "bfloat16"
+    assert precision_name("auto", CUDA) == "float16"
+    assert precision_name("fp32", CPU) == "float32"
+    assert precision_name("int8", CPU) == "int8"
 
 
-def test_fp16_is_never_computed_on_a_cpu() -> None:
+@pytest.mark.parametrize("asked", [resolve_precision, precision_name])
+def test_fp16_is_never_computed_on_a_cpu(asked: Callable[[Precision, torch.device], object]) -> None:
     with pytest.raises(SettingsError, match="--precision fp16"):
-        resolve_precision("fp16", CPU)
+        asked("fp16", CPU)
 
 
 @pytest.mark.parametrize(

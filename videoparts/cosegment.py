@@ -27,7 +27,7 @@ from .features import Extractor, Features
 from .foreground import find_foreground
 from .frames import FrameBatch
 from .hierarchy import PartTree, part_tree
-from .object_parts import Patches, patches_of, require_object, require_parts, space_of, thinned_by, weight_of
+from .object_parts import Patches, patches_of, require_object, require_parts, thinned_by, weight_of
 from .one_thread import one_thread
 from .part_space import PartSpace
 from .parts import PartModel
@@ -88,8 +88,8 @@ def fit_pictures(
     with clock.stage("cluster"), one_thread():
         found = find_foreground(sample, settings, Cues(motion=False))
         require_object(found.mask, sample, settings)
-        space = space_of("many", sample, found.certainty)
-    patches = [patches_of(sample, found.certainty, space.looks)]
+        space, of_sample = patches_of("many", sample, found.certainty)
+    patches = [of_sample]
     if views:
         most = max(1, settings.descriptors // (count * PER_PICTURE))
         patches += _seen(pictures.sample(count, 1), extractor, found.probe, space, most, clock, on_pictures)

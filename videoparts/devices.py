@@ -55,8 +55,13 @@ def resolve_precision(name: Precision, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if cpu_computes_bf16() else torch.float32
 
 
-def precision_name(name: Precision, dtype: torch.dtype) -> str:
-    """What to call a precision that `resolve_precision` made ``dtype`` of: float32, float16, bfloat16, or int8."""
+def precision_name(name: Precision, device: torch.device) -> str:
+    """What to call the precision that a ViT computes in: float32, float16, bfloat16, or int8.
+
+    Raises:
+        SettingsError: as `resolve_precision` does.
+    """
+    dtype = resolve_precision(name, device)
     return name if name == "int8" else str(dtype).removeprefix("torch.")
 
 

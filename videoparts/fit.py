@@ -15,7 +15,7 @@ from .features import Extractor
 from .foreground import ClipByClip, Foreground
 from .freed_memory import give_back
 from .hierarchy import part_tree
-from .object_parts import patches_of, require_object, require_parts, space_of, thinned_by
+from .object_parts import patches_of, require_object, require_parts, thinned_by
 from .one_thread import one_thread
 from .parts import PartModel
 from .sample import Sample
@@ -73,8 +73,8 @@ def fit_parts(
     sample, foreground = _found(sources, sampler, ClipByClip(settings, len(sources), cues, sampler.afar))
     with clock.stage("cluster"), one_thread():
         require_object(foreground.mask, sample, settings)
-        space = space_of("one", sample, foreground.certainty)
-        tree = part_tree(*patches_of(sample, foreground.certainty, space.looks))
+        space, patches = patches_of("one", sample, foreground.certainty)
+        tree = part_tree(*patches)
         tree = replace(tree, extent=tree.extent * thinned_by(sample, foreground.mask))
     require_parts(tree, settings)
     return PartModel.of(foreground.probe, space, tree, settings.parts, extractor.identity)

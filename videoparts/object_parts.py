@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -23,27 +22,21 @@ _INNER = 3  # power of the mean certainty around a patch
 Patches = tuple[Floats, Floats, npt.NDArray[np.int64], Floats]
 """What `part_tree` takes of the object's patches: descriptors, place, frame and weight."""
 
-Look = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""Such as `PartSpace.looks`."""
 
-
-def patches_of(sample: Sample, certainty: Floats, look: Look) -> Patches:
-    """The patches of a sample that are on the object, as `part_tree` takes them.
+def patches_of(things: Things, sample: Sample, certainty: Floats) -> tuple[PartSpace, Patches]:
+    """The patches of a sample that are on the object, and the space in which its parts are told.
 
     Args:
-        sample: what the sampled frames show.
-        certainty: (n,) how certain its patches are on the object; 0: off it.
-        look: makes what parts are told by, from descriptors and tokens.
+        things: what the frames of the sample show.
+        sample: their patches.
+        certainty: (n,) how certain those are on the object; 0: off it.
     """
     inside = certainty > 0
-    looks = look(torch.from_numpy(sample.descriptors[inside]), torch.from_numpy(sample.tokens[inside])).numpy()
-    return looks, sample.place[inside], sample.frame[inside], weight_of(sample.maps(certainty))[inside]
-
-
-def space_of(things: Things, sample: Sample, certainty: Floats) -> PartSpace:
-    """The space in which the parts are told of what the frames of a sample show; see `patches_of`."""
-    joined, _, frame, weight = patches_of(sample, certainty, partial(joined_descriptors, things))
-    return PartSpace.of(things, torch.from_numpy(joined), frame, weight)
+    tensors = torch.from_numpy(sample.descriptors[inside]), torch.from_numpy(sample.tokens[inside])
+    joined, frame = joined_descriptors(things, *tensors), sample.frame[inside]
+    weight = weight_of(sample.maps(certainty))[inside]
+    space = PartSpace.of(things, joined, frame, weight)
+    return space, (space.shortened(joined).numpy(), sample.place[inside], frame, weight)
 
 
 def require_object(inside: npt.NDArray[np.bool_], sample: Sample, settings: FitSettings) -> None:

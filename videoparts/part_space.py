@@ -84,7 +84,10 @@ class PartSpace:
             descriptors: (..., D), unit length.
             tokens: (..., D2), each half of unit length, as in `Features.tokens`.
         """
-        joined = joined_descriptors(self.things, descriptors, tokens)
+        return self.shortened(joined_descriptors(self.things, descriptors, tokens))
+
+    def shortened(self, joined: torch.Tensor) -> torch.Tensor:
+        """The looks of `joined_descriptors` (..., D), float32: they are changed in place."""
         rows, axes = joined.view(-1, joined.shape[-1]), self.axes.to(joined)
         along = rows @ axes.T - self.offset.to(joined)
         rows.addmm_(along * (1 - self.kept.to(joined)), axes, alpha=-1)

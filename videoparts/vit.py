@@ -63,7 +63,7 @@ class ViTExtractor:
         compute = compute or ComputeSettings()
         self.device = resolve_device(compute.device)
         self.dtype = resolve_precision(compute.precision, self.device)
-        self.precision = precision_name(compute.precision, self.dtype)
+        self.precision = precision_name(compute.precision, self.device)
         self.runtime = compute.runtime
         if self.runtime == "openvino" and self.device.type != "cpu":
             raise SettingsError(f"--runtime openvino runs on a CPU, not on {self.device}; take --device cpu, or torch")

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from videoparts.devices import precision_name
 from videoparts.identity import ExtractorIdentity
 from videoparts.vit import ViTExtractor
 
@@ -31,7 +30,7 @@ class Used:
         return cls(
             extractor.identity,
             _NAMES[extractor.precision],
-            _NAMES[precision_name("auto", extractor.dtype)],
+            _NAMES[str(extractor.dtype).removeprefix("torch.")],
             extractor.batch_size,
             extractor.runtime,
             extractor.device,
