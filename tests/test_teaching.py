@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from scenes import H, Scene, Thing, W, box
+from scenes import H, Scene, Thing, W, box, overlap
 
 from videoparts import teaching
 from videoparts.evidence import Cues
@@ -94,9 +94,12 @@ def drawn(*rows: str) -> npt.NDArray[np.bool_]:
     return np.array([[c == "#" for c in row] for row in rows])
 
 
-def kept(pictures: list[npt.NDArray[np.bool_]], **more: dict[int, npt.NDArray[np.bool_]]) -> list[list[str]]:
+def kept(
+    pictures: list[npt.NDArray[np.bool_]], counts: Values | None = None, **more: dict[int, npt.NDArray[np.bool_]]
+) -> list[list[str]]:
     sample = flat(pictures, **more)
-    left = sample.maps(teaching._large_components(sample, np.concatenate([p.ravel() for p in pictures])))
+    counts = np.ones(len(sample)) if counts is None else counts
+    left = sample.maps(teaching._large_components(sample, np.concatenate([p.ravel() for p in pictures]), counts))
     return [["".join(".#"[int(c)] for c in row) for row in one] for one in left]
 
 
@@ -111,6 +114,22 @@ def test_components_below_a_quarter_of_the_largest_are_dropped_in_each_frame() -
     ]
 
 
+def test_a_component_is_as_large_as_its_patches_count() -> None:
+    picture = drawn("###..##")
+    assert kept([picture], np.array([0.1, 0.1, 0.1, 1, 1, 0.7, 0.7])) == [[".....##"]]  # 0.3 and 1.4
+    assert kept([picture], np.array([0.1, 0.1, 0.3, 0, 0, 0.7, 0.7])) == [["###..##"]]  # 0.5 and 1.4
+    assert kept([picture], np.full(7, 0.02)) == [["###..##"]]  # where nothing is known, all are alike
+
+
+def test_what_looks_like_the_object_and_stands_still_beside_it_is_not_it() -> None:
+    car = Thing(5, lambda i: box(6, 5 + 2 * i, 6, 8), 3.0, motion=lambda _: (6.0, 0.0))
+    tents = Thing(5, lambda i: box(1, 1, 3 if i < 2 else 0, 8), 3.0)
+    scene = Scene([car, tents], noise=0.3)
+    marks = learn(scene.sample(), 0, Cues()).marks
+    assert marks[scene.truth(2)].mean() < 0.05
+    assert overlap(marks, scene.truth(1)) > 0.95
+
+
 def test_a_frame_that_is_all_object_stays() -> None:
     assert kept([drawn("###", "###")]) == [["###", "###"]]
 
@@ -120,7 +139,7 @@ def test_rounds_of_teaching_mend_the_evidence() -> None:
     right = scene.truth(1)
     ridge = Ridge(scene.sample().tokens)
     noisy = right ^ (np.random.default_rng(0).random(len(right)) < 0.1)  # every tenth patch is marked wrongly
-    mended = teaching.teach(scene.sample(), ridge, noisy.astype(np.float64), 3)
+    mended = teaching.teach(scene.sample(), ridge, noisy.astype(np.float64), np.ones(len(right)), 3)
     assert (mended != right).mean() < 0.02 < (noisy != right).mean()
 
 

@@ -49,9 +49,10 @@ def learn_at_both(sample: Sample, seed: int, cues: Cues, afar: Afar | None, like
     if _extent(smaller, far.marks) < _LARGE:
         return near
     evidence = _enlarged(smaller, far.evidence, sample)
-    marks = teach(sample, near.ridge, evidence, cues.rounds)
+    counts = _enlarged(smaller, far.counts, sample)
+    marks = teach(sample, near.ridge, evidence, counts, cues.rounds)
     better = _agreement(evidence, marks) > _agreement(near.evidence, near.marks)
-    return replace(near, evidence=evidence, marks=marks) if better else near
+    return replace(near, evidence=evidence, counts=counts, marks=marks) if better else near
 
 
 def _extent(sample: Sample, marks: Marks) -> float:

@@ -51,5 +51,6 @@ def _exchanged(clips: Sequence[list[FrameSample]], marks: Sequence[Marks]) -> li
         for k in range(fold, len(clips), folds):
             clip = Sample(clips[k])
             evidence = np.concatenate([f.evidence.ravel() for f in clip.frames if f.evidence is not None])
-            learned[k] = teach(clip, Ridge(clip.tokens), evidence**_OWN * chances(probe, clip), _ROUNDS)
+            target = evidence**_OWN * chances(probe, clip)
+            learned[k] = teach(clip, Ridge(clip.tokens), target, np.ones(len(clip)), _ROUNDS)
     return [learned[k] for k in range(len(clips))]

@@ -27,6 +27,7 @@ Marks = npt.NDArray[np.bool_]
 
 _RIDGE = 3e-5  # of the tokens' squared length
 _LARGE = 0.25  # components of a frame that are smaller than this share of its largest are dropped
+_STILL = 0.02  # what a patch of a component counts that does not move with the object, where others count 1
 _BINS = 256
 _LOW = 0.05  # of the gap between the classes' means, by which the threshold lies below Otsu's: limbs are thin
 _SOFT = 0.09  # of that gap: how fast a lead becomes certainty
@@ -40,6 +41,7 @@ class Lesson:
     """What a clip has learned of its object, before a probe is made of it."""
 
     evidence: Values  # (n,): where the object may be, from all that is evidence
+    counts: Values  # (n,): for how much a patch counts in the size of a component
     marks: Marks  # (n,): where it is, after some rounds of teaching
     ridge: Ridge  # of the clip's patches
 
@@ -61,13 +63,16 @@ def learn(sample: Sample, seed: int, cues: Cues, like: LinearProbe | None = None
     else:
         first = _first_from_cues(sample, seed, cues)
     ridge = Ridge(sample.tokens)
-    evidence, marks = first.score, teach(sample, ridge, first.score, first.rounds)
+    evidence, counts = first.score, np.ones(len(sample))
+    marks = teach(sample, ridge, evidence, counts, first.rounds)
     common = _common(sample, marks) if cues.motion else None
     if common is not None:
         # Motion tells now what the border had to guess: an object may well reach beyond it.
         evidence = first.clusterings.score([*first.known, common], border=False)
-        marks = teach(sample, ridge, evidence, cues.rounds)
-    return Lesson(evidence, marks, ridge)
+        # And that what stands still beside it, such as a tent as white as the car, is not a piece of it.
+        counts = common.values + _STILL
+        marks = teach(sample, ridge, evidence, counts, cues.rounds)
+    return Lesson(evidence, counts, marks, ridge)
 
 
 @dataclass(frozen=True)
@@ -142,15 +147,23 @@ def _gather(sample: Sample, maps: list[npt.NDArray[np.float32] | None]) -> Cue |
     return Cue(values, float(np.mean(told)), np.array(told)[sample.frame])
 
 
-def teach(sample: Sample, ridge: Ridge, target: Values, rounds: int) -> Marks:
-    """Where the object is, (n,), after some rounds of teaching from a target (n,)."""
+def teach(sample: Sample, ridge: Ridge, target: Values, counts: Values, rounds: int) -> Marks:
+    """Where the object is, (n,), after some rounds of teaching.
+
+    Args:
+        sample: the patches.
+        ridge: of these.
+        target: (n,): where the object may be.
+        counts: (n,): for how much each patch counts in the size of a component.
+        rounds: how many.
+    """
     mask = target > otsu(target)
     for _ in range(rounds):
         value = ridge.predict(ridge.fit(target))
         threshold, _ = _threshold(value)
-        large = _large_components(sample, value > threshold)
+        large = _large_components(sample, value > threshold, counts)
         known = visibility(sample.maps(value), sample.maps(large), threshold)
-        mask = _large_components(sample, _lifted(sample, value, known) > threshold)
+        mask = _large_components(sample, _lifted(sample, value, known) > threshold, counts)
         target = mask.astype(np.float64)
     return mask
 
@@ -235,20 +248,19 @@ def otsu(values: Values) -> float:
     return float(centre[between == between.max()][[0, -1]].mean())
 
 
-def _large_components(sample: Sample, mask: Marks) -> Marks:
-    """What is left of a mask (n,) when small components of each frame are dropped.
+def _large_components(sample: Sample, mask: Marks, counts: Values) -> Marks:
+    """What is left of a mask (n,) when small components of each frame are dropped; ``counts`` as for `teach`.
 
     In the frame that the user has marked: those that the point is not in, and what is outside the box.
     """
     kept = []
-    for frame, one in zip(sample.frames, sample.maps(mask), strict=True):
+    for frame, one, each in zip(sample.frames, sample.maps(mask), sample.maps(counts), strict=True):
         if frame.seed is not None and frame.seed.sum() > 1:
             one = one & frame.seed
-        count, label, about, _ = cv2.connectedComponentsWithStats(one.astype(np.uint8), connectivity=8)
+        count, label = cv2.connectedComponents(one.astype(np.uint8), connectivity=8)
         if frame.seed is None:
-            area = about[:, cv2.CC_STAT_AREA].copy()
-            area[0] = 0
-            keep = area >= _LARGE * area.max() if count > 1 else np.zeros(count, bool)
+            size = np.bincount(label.ravel(), (one * each).ravel(), count)
+            keep = size >= _LARGE * size.max()
         else:
             keep = np.bincount(label[frame.seed], minlength=count) > 0
         keep[0] = False
