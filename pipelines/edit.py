@@ -193,7 +193,7 @@ class _Work:
         from .finer import make_finer
 
         result, identity = self._result, self._result.manifest.part_model.extractor
-        names = ("model", "layer", "facet", "stride", "load_size", "binned")
+        names = ("model", "layer", "facet", "stride", "load_size", "binned", "shifted")
         options = PartOptions(
             source=result.source_settings,
             extractor=ExtractorSettings(**{name: getattr(identity, name) for name in names}),

@@ -55,6 +55,7 @@ AUTHORS_SETTINGS = ("--model", "dinov2_vits14", "--facet", "key", "--stride", "7
 WAYS = {
     "their layer": ("--layer", "11"),
     "our layer": (),
+    "patches seen in turn": ("--shifted",),
     "every second frame seen": ("--keys", "2"),
 }
 

@@ -26,6 +26,7 @@ from videoparts.pipelines.main import main, parse
 from videoparts.config import ComputeSettings, Facet
 from videoparts.frames import FrameBatch
 from videoparts.grid import Grid
+from videoparts.identity import ExtractorIdentity
 from videoparts.presets import PRESETS
 from videoparts.resize import resize, unit_range
 from videoparts.sources import open_source
@@ -75,7 +76,16 @@ def test_multiply_adds_are_those_that_torch_counts(
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         extractor.describe(images, **asked)
     shape, grid = VitShape.of(tiny_model(family)), Grid(24, 32, 4, 2)
-    found = multiply_adds(shape, grid, extractor.identity.layer, facet, **asked)
+    found = multiply_adds(shape, grid, extractor.identity, **asked)
+    assert 2 * found == counter.get_total_flops()
+
+
+def test_multiply_adds_of_shifted_patches_are_those_that_torch_counts() -> None:
+    extractor = tiny_extractor("v2", stride=1, shifted=True)
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        extractor.describe(torch.randint(0, 255, (1, 3, 22, 33), dtype=torch.uint8), attention=True, tokens=True)
+    shape, grid = VitShape.of(tiny_model("v2")), Grid(22, 33, 4, 1)
+    found = multiply_adds(shape, grid, extractor.identity, attention=True, tokens=True)
     assert 2 * found == counter.get_total_flops()
 
 
@@ -94,7 +104,8 @@ def test_the_default_extraction_costs_58_billion_multiply_adds() -> None:
     shape = VitShape(patch=14, prefix=1, width=d, depth=12, layers=12 * d * d)
     grid = Grid.fit((720, 1280), 448, 14, 14)
     assert (grid.rows, grid.columns) == (32, 57)
-    found = multiply_adds(shape, grid, 9, "key", tokens=True)
+    identity = ExtractorIdentity("vit_small_patch14_dinov2.lvd142m", 9, "key", 14, 448, False, "0" * 16)
+    found = multiply_adds(shape, grid, identity, tokens=True)
     assert found == 10 * block + t * d * d + (t - 1) * 3 * 14 * 14 * d
     assert found == pytest.approx(58.9e9, rel=0.02)
 

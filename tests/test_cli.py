@@ -162,14 +162,19 @@ def test_a_preset_with_another_model_has_a_stride_that_suits_it() -> None:
     assert parse([*arguments, "--stride", "2"]).extractor.stride == 2
 
 
-@pytest.mark.parametrize(("name", "size"), [("fast", 336), ("balanced", 448), ("best", 336)])
-def test_help_shows_the_defaults_of_the_preset(name: str, size: int, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("name", "size", "window"), [("fast", 336, 0), ("balanced", 448, 5), ("best", 448, 7)])
+def test_help_shows_the_defaults_of_the_preset(
+    name: PresetName, size: int, window: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stop:
         parse(["overlay", "--preset", name, "--help"])
     assert not stop.value.code
     said = " ".join(re.sub("[│╭╰─╮╯]", " ", capsys.readouterr().out).split())
-    assert re.search(r"--load-size INT .*?\(default: (\d+)\)", said)[1] == str(size)  # type: ignore[index]
-    assert size == PRESETS[name].extractor.load_size  # type: ignore[index]
+    for option, wanted in (("load-size", size), ("window", window)):
+        found = re.search(rf"--{option} INT .*?\(default: (\d+)\)", said)
+        assert found is not None
+        assert found[1] == str(wanted)
+    assert (PRESETS[name].extractor.load_size, PRESETS[name].refine.window) == (size, window)
 
 
 def test_a_model_brings_its_extractor_whatever_the_preset_says(bunny: Path, short_clip: Path) -> None:

@@ -414,12 +414,14 @@ def test_identity_holds_all_that_a_descriptor_depends_on() -> None:
     assert base.stride == PATCH
     assert base == tiny_extractor("v2", layer=DEPTH - 2, stride=PATCH).identity
     assert base == tiny_extractor("v2", layer=-2).identity
+    assert base == tiny_extractor("v2", shifted=True).identity  # no patches overlap
     others = [
         tiny_extractor("v1").identity,
         tiny_extractor("v2", seed=1).identity,
         tiny_extractor("v2", layer=0).identity,
         tiny_extractor("v2", facet="query").identity,
         tiny_extractor("v2", stride=2).identity,
+        tiny_extractor("v2", stride=2, shifted=True).identity,
         tiny_extractor("v2", load_size=28).identity,
         tiny_extractor("v2", binned=True).identity,
     ]

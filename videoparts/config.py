@@ -63,6 +63,9 @@ class ExtractorSettings:
     """What of that block describes a patch."""
     stride: int | None = None
     """Pixels between patches: divides the patch size; smaller is finer and slower. Default: the patch size."""
+    shifted: bool = False
+    """See patches that overlap in turn, those that do not overlap among themselves, as in a frame that is shifted:
+    quicker than all of them at once, as the paper does, and what the ViT knows. Nothing changes without --stride."""
     load_size: int = 448
     """Short side in pixels to which a frame is resized for the ViT."""
     binned: bool = False

@@ -19,3 +19,4 @@ class ExtractorIdentity:
     load_size: int
     binned: bool
     fingerprint: str  # of the weights
+    shifted: bool = False  # files of before it do not name it

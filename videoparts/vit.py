@@ -31,6 +31,7 @@ from .openvino_blocks import OpenVinoBlocks
 from .plain_block import is_plain
 from .positions import resample_positions, resampling_of
 from .resize import resize
+from .shifts import Seen, seen_in_turn
 from .weights import Weights, find_weights
 
 _SAMPLES, _SAMPLE_PATCHES = 4, 16  # pictures, and patches along their sides
@@ -85,6 +86,7 @@ class ViTExtractor:
             load_size=settings.load_size,
             binned=settings.binned,
             fingerprint=_fingerprint(model),
+            shifted=settings.shifted and self._stride < self.patch_size,
         )
         self._resampling = resampling_of(name)
         self._prepare(model)
@@ -145,7 +147,7 @@ class ViTExtractor:
         grid = Grid(images.shape[2], images.shape[3], self.patch_size, self._stride)
         # A CPU is as fast with one image at a time, and so the result cannot depend on the batch.
         step = len(images) if self.device.type == "cuda" else 1
-        outputs = [self._forward(images[i : i + step], grid, attention, tokens) for i in range(0, len(images), step)]
+        outputs = [self._seen(images[i : i + step], grid, attention, tokens) for i in range(0, len(images), step)]
         descriptors = torch.cat([output[0] for output in outputs])
         if self.identity.binned:
             descriptors = log_bin(descriptors.float())
@@ -224,9 +226,15 @@ class ViTExtractor:
             x = x + positions
         return self._norm_pre(torch.cat([self._prefix.expand(len(images), -1, -1), x], dim=1)), rope
 
-    def _forward(
-        self, images: torch.Tensor, grid: Grid, attention: bool, tokens: bool
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _seen(self, images: torch.Tensor, grid: Grid, attention: bool, tokens: bool) -> Seen:
+        """As `_forward`, of all patches at once or in turn."""
+
+        def see(some: torch.Tensor, some_grid: Grid) -> Seen:
+            return self._forward(some, some_grid, attention, tokens)
+
+        return seen_in_turn(see, images, grid) if self.identity.shifted else see(images, grid)
+
+    def _forward(self, images: torch.Tensor, grid: Grid, attention: bool, tokens: bool) -> Seen:
         """Of one batch: descriptors (N, h, w, D), not normalised, attention (N, heads, h, w), and tokens
         (N, h, w, 2 D); empty what was not asked for."""
         n = len(images)

@@ -77,7 +77,7 @@ class Comparing:
             theirs=walls([theirs for theirs, _ in self._runs]),
             ours=walls([ours for _, ours in self._runs]),
             their_multiply_adds=authors_multiply_adds(self._shape, self._grid),
-            our_multiply_adds=multiply_adds(self._shape, self._grid, identity.layer, identity.facet, attention=True),
+            our_multiply_adds=multiply_adds(self._shape, self._grid, identity, attention=True),
             cosine=self._cosine,
             peak=self._peak,
         )

@@ -6,13 +6,14 @@ block that is asked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
 
-from videoparts.config import Facet
 from videoparts.grid import Grid
+from videoparts.identity import ExtractorIdentity
+from videoparts.shifts import shifts_of
 from videoparts.vit import token_blocks
 
 
@@ -53,18 +54,22 @@ class VitShape:
 
 
 def multiply_adds(
-    shape: VitShape, grid: Grid, layer: int, facet: Facet, *, attention: bool = False, tokens: bool = False
+    shape: VitShape, grid: Grid, identity: ExtractorIdentity, *, attention: bool = False, tokens: bool = False
 ) -> int:
     """Of one frame, as `ViTExtractor.describe` computes it with these arguments.
 
     Args:
         shape: of the model.
         grid: of the frame's patches.
-        layer: whose descriptors are asked for.
-        facet: of them.
+        identity: of the extractor.
         attention: whether the [CLS] attention of the last block is asked for too.
         tokens: whether the tokens are.
     """
+    if identity.shifted:
+        once = replace(identity, shifted=False)
+        passes = (multiply_adds(shape, s.grid, once, attention=attention, tokens=tokens) for s in shifts_of(grid))
+        return sum(passes)
+    layer, facet = identity.layer, identity.facet
     whole = layer + 1 if facet == "token" else layer
     if tokens:
         whole = max(whole, token_blocks(layer, facet, shape.depth - 1)[1] + 1)

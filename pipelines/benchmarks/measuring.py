@@ -153,7 +153,7 @@ class Measuring:
             learned_from=min(self._options.fit.frames, frames),
             seen=self._counting.frames / (frames * len(self._products)),
             grid=grid,
-            multiply_adds=multiply_adds(self._shape, grid, identity.layer, identity.facet, tokens=True),
+            multiply_adds=multiply_adds(self._shape, grid, identity, tokens=True),
             bytes_moved=self._stages.bytes_moved,
             product_size=self._product.size,
             products=tuple(self._products),

@@ -40,7 +40,8 @@ class Used:
     def in_short(self) -> str:
         """For a line of a table."""
         runtime = "" if self.runtime == "torch" else f", {self.runtime}"
-        return f"short side {self.identity.load_size}, stride {self.identity.stride}, {self.precision}{runtime}"
+        stride = f"stride {self.identity.stride}{' shifted' if self.identity.shifted else ''}"
+        return f"short side {self.identity.load_size}, {stride}, {self.precision}{runtime}"
 
     def report(self) -> dict[str, Any]:
         """For JSON."""
