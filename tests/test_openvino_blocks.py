@@ -135,13 +135,25 @@ def test_only_the_last_few_networks_are_kept() -> None:
     extractor = tiny_extractor("v2", runtime="openvino")
     networks = extractor._openvino._networks  # type: ignore[union-attr]
     first = extractor.describe(picture(1, 20)).descriptors
-    for height in (24, 28, 32):
+    for height in range(24, 52, 4):
         extractor.describe(picture(1, height))
     sizes = [key[0] for key in networks]
-    assert len(sizes) == 4
+    assert len(sizes) == 8
     assert torch.equal(extractor.describe(picture(1, 20)).descriptors, first)  # now the last one used
-    extractor.describe(picture(1, 36))
-    assert [key[0] for key in networks] == [*sizes[2:], sizes[0], 1 + 9 * 7]
+    extractor.describe(picture(1, 52))
+    assert [key[0] for key in networks] == [*sizes[2:], sizes[0], 1 + 13 * 7]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
+def test_a_fit_and_the_labels_after_it_share_their_networks(precision: str) -> None:
+    extractor = tiny_extractor("v2", runtime="openvino", layer=1, stride=2, shifted=True, precision=precision)
+    networks = extractor._openvino._networks  # type: ignore[union-attr]
+    fitted = extractor.describe(picture(), attention=True, tokens=True)
+    assert len(networks) == 4
+    labelled = extractor.describe(picture(), tokens=True)
+    assert len(networks) == 4
+    for name in ("descriptors", "tokens"):
+        assert torch.equal(getattr(fitted, name), getattr(labelled, name))
 
 
 def test_it_says_what_it_cannot_do(monkeypatch: pytest.MonkeyPatch) -> None:

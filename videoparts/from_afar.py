@@ -22,7 +22,7 @@ Afar = Callable[[Sequence[FrameSample]], Sample | None]
 """Shows frames from twice as far; None: it cannot."""
 
 _LARGE = 1 / 8  # of the frame: a smaller object is not looked at from afar, where it has few patches left
-_PERHAPS = 1 / 2  # of that: what is found from near may be a piece of a large object, but none so small
+_PERHAPS = 1 / 4  # of that: what is found from near may be a piece of a large object, but hardly one so small
 
 
 def learn_at_both(sample: Sample, seed: int, cues: Cues, afar: Afar | None, like: LinearProbe | None = None) -> Lesson:

@@ -14,7 +14,9 @@ from .devices import cores_each
 from .errors import SettingsError
 from .plain_block import is_plain, is_plain_mlp, layer_scale, scaled
 
-_KEPT = 4  # networks, the least lately used of which goes first: pictures may have any number of sizes
+# Networks, the least lately used of which goes first: pictures may have any number of sizes. Frames that are seen in
+# four shifts need one for each, from near and from afar.
+_KEPT = 8
 
 
 class OpenVinoBlocks:

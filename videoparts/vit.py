@@ -234,6 +234,24 @@ class ViTExtractor:
 
         return seen_in_turn(see, images, grid) if self.identity.shifted else see(images, grid)
 
+    def _run(
+        self, x: torch.Tensor, rope: torch.Tensor | None, keep: set[int], labelled: int | None
+    ) -> dict[int, torch.Tensor]:
+        """The outputs of some blocks.
+
+        OpenVINO takes half a second and more to get ready for a choice of them. The few frames that a fit sees are
+        asked for more than those that are labelled after it, of which ``labelled`` is the last block: torch runs what
+        is beyond, and OpenVINO gets ready once.
+        """
+        if self._openvino is None:
+            return run_blocks(self._blocks, x, rope, keep)
+        if labelled is None or max(keep) <= labelled:
+            return self._openvino.run(x, keep)
+        outputs = self._openvino.run(x, {number for number in keep if number <= labelled})
+        beyond = {number - labelled - 1 for number in keep if number > labelled}
+        found = run_blocks(self._blocks[labelled + 1 :], outputs[labelled], rope, beyond)
+        return outputs | {number + labelled + 1: output for number, output in found.items()}
+
     def _forward(self, images: torch.Tensor, grid: Grid, attention: bool, tokens: bool) -> Seen:
         """Of one batch: descriptors (N, h, w, D), not normalised, attention (N, heads, h, w), and tokens
         (N, h, w, 2 D); empty what was not asked for."""
@@ -244,7 +262,7 @@ class ViTExtractor:
         keep = {*joined, layer if facet == "token" else layer - 1}  # -1: what the first block is given
         if attention:
             keep |= {last - 1}
-        outputs = self._openvino.run(x, keep) if self._openvino else run_blocks(self._blocks, x, rope, keep)
+        outputs = self._run(x, rope, keep, max(joined) if attention and tokens else None)
         if facet == "token":
             descriptors = outputs[layer]
         else:
