@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from videoparts.object_parts import Look
 from videoparts.part_descriptors import descriptors_of_many, descriptors_of_one
 
 
@@ -15,7 +16,9 @@ from videoparts.part_descriptors import descriptors_of_many, descriptors_of_one
     ("join", "half", "share"),
     [(descriptors_of_one, 0, 0.7), (descriptors_of_many, 1, 1.0)],
 )
-def test_it_is_a_key_and_half_of_the_tokens(join: Look, half: int, share: float) -> None:
+def test_it_is_a_key_and_half_of_the_tokens(
+    join: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], half: int, share: float
+) -> None:
     random = torch.Generator().manual_seed(0)
     key = F.normalize(torch.randn(2, 3, 6, generator=random), dim=-1)
     tokens = [F.normalize(torch.randn(2, 3, 4, generator=random), dim=-1) for _ in range(2)]
