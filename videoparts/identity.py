@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .config import Facet
 
@@ -18,5 +18,5 @@ class ExtractorIdentity:
     stride: int
     load_size: int
     binned: bool
+    shifted: bool = field(default=False, kw_only=True)  # files of before it do not name it
     fingerprint: str  # of the weights
-    shifted: bool = False  # files of before it do not name it
