@@ -114,12 +114,14 @@ class TestSchema:
         assert valid(json.loads(empty.save(tmp_path).read_text("utf-8")))
         assert Manifest.load(tmp_path) == empty
 
-    def test_one_from_before_patches_could_be_shifted_is_read(self, tmp_path: Path, manifest: Manifest) -> None:
-        given = json.loads(manifest.save(tmp_path).read_text("utf-8"))
-        del given["part_model"]["extractor"]["shifted"]
+    def test_shifted_patches_are_named_where_there_are_any(self, tmp_path: Path, manifest: Manifest) -> None:
+        assert "shifted" not in manifest.save(tmp_path).read_text("utf-8")
+        identity = replace(MODEL.extractor, stride=7, shifted=True)
+        other = replace(manifest, part_model=replace(MODEL, extractor=identity))
+        given = json.loads(other.save(tmp_path).read_text("utf-8"))
         assert valid(given)
-        (tmp_path / "manifest.json").write_text(json.dumps(given), "utf-8")
-        assert Manifest.load(tmp_path) == manifest
+        assert given["part_model"]["extractor"]["shifted"] is True
+        assert Manifest.load(tmp_path) == other
 
     def test_every_object_but_the_settings_is_closed(self, written: dict[str, Any]) -> None:
         """A key too many, or one too few, is refused in every object."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 
 from .config import Facet
 
@@ -18,5 +18,9 @@ class ExtractorIdentity:
     stride: int
     load_size: int
     binned: bool
-    shifted: bool = field(default=False, kw_only=True)  # files of before it do not name it
     fingerprint: str  # of the weights
+    shifted: bool = False
+
+    def to_json(self) -> dict[str, str | int | bool]:
+        """For a manifest. ``shifted`` is named where it is so only: manifests of before it are as they would be now."""
+        return {name: value for name, value in asdict(self).items() if name != "shifted" or value}

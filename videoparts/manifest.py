@@ -208,7 +208,7 @@ class Manifest:
             "format": FORMAT,
             "source": _source_json(self.source),
             "settings": self.settings,
-            "part_model": asdict(self.part_model),
+            "part_model": {"sha256": self.part_model.sha256, "extractor": self.part_model.extractor.to_json()},
             "versions": dict(self.versions),
             "formats": {name: list(paths) for name, paths in self.formats.items()},
             "edits": self.edits,

@@ -41,7 +41,7 @@ Array = npt.NDArray[Any]
 class FeatureSettings:
     """All that the numbers depend on, beside the picture."""
 
-    extractor: ExtractorIdentity  # model, layer, facet, stride, load_size, binned, shifted, fingerprint
+    extractor: ExtractorIdentity  # model, layer, facet, stride, load_size, binned, fingerprint, shifted
     heads: tuple[int, ...]  # whose attention is the saliency
     half: bool  # whether numbers are float16
 

@@ -66,7 +66,7 @@ def save_set_manifest(
         "left_out": dict(left_out),
         "outputs": list(outputs),
         "settings": dict(settings),
-        "part_model": {"sha256": model_sha256, "extractor": asdict(extractor)},
+        "part_model": {"sha256": model_sha256, "extractor": extractor.to_json()},
         "versions": versions(),
     }
     with atomic_file(path) as temporary:
