@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from videoparts.clock import StageClock
-from videoparts.config import ComputeSettings, ExtractorSettings
+from videoparts.config import ComputeSettings
 from videoparts.errors import SettingsError
 
 from .options import Names, PartOptions, Quiet
@@ -192,11 +192,10 @@ class _Work:
         from .chain import Chain
         from .finer import make_finer
 
-        result, identity = self._result, self._result.manifest.part_model.extractor
-        names = ("model", "layer", "facet", "stride", "load_size", "binned", "shifted")
+        result = self._result
         options = PartOptions(
             source=result.source_settings,
-            extractor=ExtractorSettings(**{name: getattr(identity, name) for name in names}),
+            extractor=result.manifest.part_model.extractor.settings(),
             compute=self._command.compute,
         )
         chain = Chain(options, self._terminal, self._clock)

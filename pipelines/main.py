@@ -21,7 +21,6 @@ from typing import Annotated, Any, Union
 
 import tyro
 
-from videoparts.config import ExtractorSettings
 from videoparts.errors import VideoPartsError
 from videoparts.presets import DEFAULT, PRESETS, Preset, PresetName
 
@@ -143,11 +142,8 @@ def _made_by(model_file: Path, preset: Preset) -> Preset:
     from videoparts.parts import PartModel
 
     model = PartModel.load(model_file)
-    extractor = dataclasses.asdict(model.identity)
-    extractor.pop("fingerprint")
-    return dataclasses.replace(
-        preset, extractor=ExtractorSettings(**extractor), fit=dataclasses.replace(preset.fit, parts=len(model))
-    )
+    fit = dataclasses.replace(preset.fit, parts=len(model))
+    return dataclasses.replace(preset, extractor=model.identity.settings(), fit=fit)
 
 
 def _read_with(preset: Preset, kind: type[OfParts], arguments: Sequence[str]) -> OfParts:

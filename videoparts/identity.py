@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from .config import Facet
+from .config import ExtractorSettings, Facet
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,12 @@ class ExtractorIdentity:
     binned: bool
     fingerprint: str  # of the weights
     shifted: bool = False
+
+    def settings(self) -> ExtractorSettings:
+        """Those of an extractor that has this identity, once it has the same weights."""
+        fields = asdict(self)
+        del fields["fingerprint"]
+        return ExtractorSettings(**fields)
 
     def to_json(self) -> dict[str, str | int | bool]:
         """For a manifest. ``shifted`` is named where it is so only: manifests of before it are as they would be now."""

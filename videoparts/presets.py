@@ -51,5 +51,5 @@ PRESETS: Mapping[PresetName, Preset] = {
     ),
     "balanced": Preset(),
     # More frames to fit give it nothing: J is the same or a little lower with twice as many.
-    "best": Preset(ExtractorSettings(stride=7, shifted=True), FitSettings(), RefineSettings(window=7)),
+    "best": Preset(ExtractorSettings(stride=7, shifted=True), refine=RefineSettings(window=7)),
 }

@@ -69,7 +69,8 @@ def learn(sample: Sample, seed: int, cues: Cues, like: LinearProbe | None = None
     if common is not None:
         # Motion tells now what the border had to guess: an object may well reach beyond it.
         evidence = first.clusterings.score([*first.known, common], border=False)
-        # And that what stands still beside it, such as a tent as white as the car, is not a piece of it.
+        # And that what stands still beside it, such as a tent as white as the car, is not a piece of it. In a frame
+        # that motion says nothing of, all count alike.
         counts = common.values + _STILL
         marks = teach(sample, ridge, evidence, counts, cues.rounds)
     return Lesson(evidence, counts, marks, ridge)
