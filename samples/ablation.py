@@ -5,8 +5,8 @@
 
 J: intersection over union of "any part" with the mask, mean over frames, then over clips. T: agreement of parts from
 frame to frame along the optical flow. ARI: adjusted Rand index of the parts with those of the table's first row, over
-all pixels that both take for the object: with another seed, what the seed changes. ViT features are computed once a
-clip and kept for all rows, so "seconds" is that of everything else.
+all pixels that both take for the object: with other patches drawn, what hangs on single ones. ViT features are computed
+once a clip and kept for all rows, so "seconds" is that of everything else.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Row:
 
 ROWS: dict[str, Row] = {
     "default": Row(),
-    "another seed": Row(fit=FitSettings(seed=1)),
-    "a third seed": Row(fit=FitSettings(seed=2)),
+    "other patches drawn": Row(cues=Cues(draw=1)),
+    "others again": Row(cues=Cues(draw=2)),
     "the paper's vote": Row(fit=FitSettings(foreground="vote")),
     "still: no motion": Row(fit=FitSettings(motion="off")),
     "not from afar": Row(fit=FitSettings(afar=False)),

@@ -10,7 +10,7 @@ import pytest
 from scenes import H, Scene, Thing, W, box
 
 from videoparts import evidence
-from videoparts.clustering import assign, kmeans
+from videoparts.clustering import along_axes, assign, kmeans_from
 from videoparts.evidence import Clusterings, Cue, Cues
 from videoparts.sample import Sample
 
@@ -41,15 +41,17 @@ def slow_prior(sample: Sample, label: npt.NDArray[np.int64], cluster: int) -> fl
 def test_scores_are_those_of_the_definition(scene: Scene, power: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evidence, "_CLUSTERINGS", (5, 9))
     monkeypatch.setattr(evidence, "_CLUSTERED", 1000)
-    sample, random = scene.sample(), np.random.default_rng(4)
+    sample, draw = scene.sample(), 2
     cue = np.random.default_rng(1).random(len(sample))
     other = sample.saliency.astype(np.float64)
-    found = Clusterings(sample, 4, Cues()).score([Cue(cue, power), Cue(other, 1.0)])
+    found = Clusterings(sample, Cues(draw=draw)).score([Cue(cue, power), Cue(other, 1.0)])
     wanted = np.zeros(len(sample))
-    looks = np.ascontiguousarray(sample.tokens[:, sample.tokens.shape[1] // 2 :])
+    looks = along_axes(sample.tokens[:, sample.tokens.shape[1] // 2 :], 64)  # all: k-means goes by rounding too
     for repeat, k in enumerate((5, 9)):
-        drawn = np.isin(np.arange(len(looks)), random.permutation(len(looks))[:1000])
-        label, _ = assign(looks, kmeans(looks[drawn], k, 4 + repeat, redo=1))
+        nth, golden = draw * 2 + repeat, 0.6180339887498949
+        drawn = looks[[int((i + nth * golden % 1) * len(looks) / 1000) for i in range(1000)]]
+        start = drawn[[int((i + (nth * golden**2 + 0.5) % 1) * 1000 / k) for i in range(k)]]
+        label, _ = assign(looks, kmeans_from(drawn, start))
         score = {
             c: slow_prior(sample, label, c) * cue[label == c].mean() ** power * other[label == c].mean()
             for c in set(label.tolist())
@@ -61,7 +63,7 @@ def test_scores_are_those_of_the_definition(scene: Scene, power: float, monkeypa
 
 def means(scene: Scene, cues: Cues) -> list[float]:
     """Mean score of the ground and of each thing, where no cue but the priors speaks."""
-    score = Clusterings(scene.sample(), 0, cues).score([])
+    score = Clusterings(scene.sample(), cues).score([])
     return [float(score[scene.truth(k)].mean()) for k in range(4)]
 
 
@@ -86,7 +88,7 @@ def test_a_cue_counts_by_its_mean_in_a_cluster(scene: Scene) -> None:
     cue = scene.truth(2).astype(np.float64)  # the edge, though its priors are low
     # Patches that happen to have it, here and there on the compact thing, are not enough.
     cue[np.flatnonzero(scene.truth(1))[::40]] = 1
-    score = Clusterings(sample, 0, Cues(border=False)).score([Cue(cue, 1.0)])
+    score = Clusterings(sample, Cues(border=False)).score([Cue(cue, 1.0)])
     assert score[scene.truth(2)].min() > 5 * score[scene.truth(1)].mean()
     assert score[scene.truth(3)].max() < 0.05
 
@@ -104,13 +106,13 @@ def test_a_cue_counts_by_those_patches_that_it_knows_of() -> None:
 
 def test_a_cue_that_nothing_has_gives_zeros(scene: Scene) -> None:
     sample = scene.sample()
-    assert not Clusterings(sample, 0, Cues()).score([Cue(np.zeros(len(sample)), 1.0)]).any()
+    assert not Clusterings(sample, Cues()).score([Cue(np.zeros(len(sample)), 1.0)]).any()
 
 
 def test_the_later_half_of_the_tokens_is_clustered(scene: Scene) -> None:
     sample, other = scene.sample(), scene.sample()
     other.tokens[:, : other.tokens.shape[1] // 2] = 0
-    one, same = (Clusterings(s, 0, Cues()).score([]) for s in (sample, other))
+    one, same = (Clusterings(s, Cues()).score([]) for s in (sample, other))
     assert np.array_equal(one, same)
 
 
@@ -118,7 +120,7 @@ def test_few_patches_make_fewer_clusters() -> None:
     tiny = Scene([], frames=1, noise=0.3).sample()
     few = Sample([replace(f, **{name: getattr(f, name)[:4, :5] for name in NAMES}) for f in tiny.frames])
     assert len(few) == 20 < min(evidence._CLUSTERINGS)
-    assert np.isfinite(Clusterings(few, 0, Cues()).score([])).all()
+    assert np.isfinite(Clusterings(few, Cues()).score([])).all()
 
 
 NAMES = ("descriptors", "tokens", "saliency", "paper_saliency")

@@ -47,7 +47,7 @@ def test_the_whole_that_is_seen_from_afar_is_taken() -> None:
     near, far = close_up(0.2), close_up(3.0)
     sample, look = near.sample(), Look(far.sample())
     with one_thread():
-        alone, both = learn(sample, 0, STILL), learn_at_both(sample, 0, STILL, look)
+        alone, both = learn(sample, STILL), learn_at_both(sample, STILL, look)
     assert overlap(alone.marks, near.truth(1, 2)) < 0.6
     assert overlap(both.marks, near.truth(1, 2)) > 0.95
     assert look.asked == 1
@@ -59,7 +59,7 @@ def test_a_worse_look_is_not_taken() -> None:
     blurred = Scene(near.things, noise=2.0, flowing=False).sample()
     sample, look = near.sample(), Look(blurred)
     with one_thread():
-        alone, both = learn(sample, 0, STILL), learn_at_both(sample, 0, STILL, look)
+        alone, both = learn(sample, STILL), learn_at_both(sample, STILL, look)
     assert look.asked == 1
     assert np.array_equal(both.marks, alone.marks)
     assert np.array_equal(both.evidence, alone.evidence)
@@ -72,20 +72,20 @@ def test_small_objects_and_those_that_are_known_are_not_looked_at_from_afar() ->
     like = LinearProbe(torch.zeros(large.tokens.shape[1]), 0.0)
     look = Look(large)
     with one_thread():
-        learn_at_both(small, 0, STILL, look)
-        learn_at_both(marked, 0, STILL, look)
-        learn_at_both(large, 0, STILL, look, like)
+        learn_at_both(small, STILL, look)
+        learn_at_both(marked, STILL, look)
+        learn_at_both(large, STILL, look, like)
         assert look.asked == 0
-        learn_at_both(large, 0, STILL, look)
+        learn_at_both(large, STILL, look)
         assert look.asked == 1
 
 
 def test_where_there_is_no_far_look_the_near_one_counts() -> None:
     sample = close_up(3.0).sample()
     with one_thread():
-        alone = learn(sample, 0, STILL)
+        alone = learn(sample, STILL)
         for afar in (None, Look(None)):
-            assert np.array_equal(learn_at_both(sample, 0, STILL, afar).marks, alone.marks)
+            assert np.array_equal(learn_at_both(sample, STILL, afar).marks, alone.marks)
 
 
 def sampler(extractor: object, **settings: object) -> Sampler:

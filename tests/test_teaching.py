@@ -125,7 +125,7 @@ def test_what_looks_like_the_object_and_stands_still_beside_it_is_not_it() -> No
     car = Thing(5, lambda i: box(6, 5 + 2 * i, 6, 8), 3.0, motion=lambda _: (6.0, 0.0))
     tents = Thing(5, lambda i: box(1, 1, 3 if i < 2 else 0, 8), 3.0)
     scene = Scene([car, tents], noise=0.3)
-    marks = learn(scene.sample(), 0, Cues()).marks
+    marks = learn(scene.sample(), Cues()).marks
     assert marks[scene.truth(2)].mean() < 0.05
     assert overlap(marks, scene.truth(1)) > 0.95
 
@@ -159,7 +159,7 @@ def test_a_cue_counts_by_the_share_of_frames_that_have_it() -> None:
 def test_the_probe_is_sure_by_the_gap_between_the_classes() -> None:
     scene = Scene([Thing(5, lambda i: box(6, 5 + 2 * i, 6, 8), 3.0)], noise=0.05)
     sample = scene.sample()
-    lesson = learn(sample, 0, Cues())
+    lesson = learn(sample, Cues())
     certainty, probe = finish(sample, lesson.ridge, lesson.marks)
     mask = certainty > 0
     odds = sample.tokens @ probe.weight.numpy() + probe.bias

@@ -52,6 +52,22 @@ def kmeans(descriptors: Floats, k: int, seed: int = 0, *, redo: int = _REDO, sph
     return _trained(descriptors, k, niter=_ITERATIONS, nredo=redo, spherical=spherical, seed=seed)
 
 
+def kmeans_from(descriptors: Floats, start: Floats) -> Floats:
+    """Spherical k-means from centroids that are given, so that chance has no part in it.
+
+    Args:
+        descriptors: (n, D) float32, unit length, n at least k.
+        start: (k, D) float32.
+
+    Returns:
+        (k, D) float32, unit length.
+
+    Raises:
+        DependencyError: faiss is not installed.
+    """
+    return _trained(descriptors, len(start), start, niter=_ITERATIONS, spherical=True)
+
+
 def _trained(descriptors: Floats, k: int, start: Floats | None = None, **how: Any) -> Floats:
     """k centroids (k, D) of faiss; from a start (k, D), or from descriptors that it draws."""
     faiss = _faiss()

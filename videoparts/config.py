@@ -116,7 +116,7 @@ class FitSettings:
     descriptors: int = 60_000
     """Patches kept for learning, drawn evenly from those frames."""
     seed: int = 0
-    """Seed of what is drawn and of k-means."""
+    """Of the patches that vote draws where there are too many, for vote. The probe needs no random numbers."""
     foreground: Foreground = "probe"
     """How the object is found: by a probe that the clip teaches itself, or by the paper's vote of the frames for
     salient clusters."""

@@ -60,7 +60,7 @@ def fit_pictures(
     Args:
         pictures: two or more, of any sizes; see `PictureSource`.
         extractor: makes the descriptors; the model is bound to it.
-        settings: parts, frames (pictures, that is), seed, how the object is found. Motion there is none.
+        settings: parts, frames (pictures, that is), how the object is found. Motion there is none.
         views: whether crops and mirror images join in learning the parts. Where the object is, they do not decide.
         common: whether parts are learned anew from those that most pictures have. What else there is of the object,
             such as the horns of one animal among many, belongs to the likest of these; the paper gives it to the

@@ -1,8 +1,10 @@
 """Evidence that a patch is on the object, before anything has been learned: cues, averaged over many clusterings.
 
 Single patches are noise: saliency falls on some patches of an object and misses others, and flow is wrong at edges. A
-cluster of patches that look alike, over all frames, has a mean that can be trusted. Which clusters there are is partly
-by chance, so the scores of several clusterings, coarse to fine, are averaged.
+cluster of patches that look alike, over all frames, has a mean that can be trusted. Which clusters there are hangs on
+where k-means begins, so the scores of several clusterings, coarse to fine, are averaged. Each is made from some patches
+that are spread evenly over frames and rows, and begins at some of these, spread in the same way; where the first lies
+goes by the golden ratio (additive recurrence, the simplest sequence of low discrepancy). So no number is random.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .clustering import along_axes, assign, kmeans
+from .clustering import along_axes, assign, kmeans_from
 from .one_thread import each_on_one_thread
 from .sample import Sample
 
@@ -21,6 +23,7 @@ Values = npt.NDArray[np.float64]
 
 _CLUSTERINGS = (24, 40, 64) * 12
 _CLUSTERED = 2500  # patches that a clustering is made from: rather many clusterings than large ones
+_GOLDEN = (5**0.5 - 1) / 2
 _AXES = 64  # along which patches are clustered: J on clips and views is that of all 384
 _PRIOR = 0.05  # of a cluster's patches: so many of the general mean are put to those that a cue knows of
 _ONCE = 0.5  # of the variance of places in the whole frame: a cluster that is spread so far counts e times less
@@ -35,6 +38,7 @@ class Cues:
     compactness: bool = True
     border: bool = True
     rounds: int = 4  # of teaching
+    draw: int = 0  # of many ways to draw patches: what changes with it hangs on nothing but that
 
 
 @dataclass(frozen=True, repr=False)
@@ -69,14 +73,14 @@ class _Clustering:
 class Clusterings:
     """Several clusterings of the patches of a sample, by what they look like. Made inside `one_thread`."""
 
-    def __init__(self, sample: Sample, seed: int, cues: Cues) -> None:
-        random = np.random.default_rng(seed)
+    def __init__(self, sample: Sample, cues: Cues) -> None:
         looks = along_axes(sample.tokens[:, sample.tokens.shape[1] // 2 :], _AXES)  # of the later block's half
-        drawn = [np.sort(random.permutation(len(looks))[:_CLUSTERED]) for _ in _CLUSTERINGS]
 
         def clustering(repeat: int) -> _Clustering:
-            some = looks[drawn[repeat]]
-            label, _ = assign(looks, kmeans(some, min(_CLUSTERINGS[repeat], len(some)), seed + repeat, redo=1))
+            place = cues.draw * len(_CLUSTERINGS) + repeat
+            some = looks[_spread(len(looks), _CLUSTERED, place * _GOLDEN)]
+            start = some[_spread(len(some), _CLUSTERINGS[repeat], place * _GOLDEN**2 + 0.5)]
+            label, _ = assign(looks, kmeans_from(some, start))
             used = np.bincount(label) > 0
             label, clusters = (np.cumsum(used) - 1)[label], int(used.sum())
             ones = np.ones(clusters)
@@ -105,6 +109,12 @@ class Clusterings:
                 score *= cue.mean(one.label, len(score)) ** cue.power
             total += (score / max(score.max(), 1e-12))[one.label]
         return total / len(self._all)
+
+
+def _spread(total: int, count: int, begin: float) -> npt.NDArray[np.int64]:
+    """``count`` numbers below ``total``, or all of them, evenly spread. The first goes by ``begin``'s fraction."""
+    count = min(count, total)
+    return ((np.arange(count) + begin % 1) * total / count).astype(np.int64)
 
 
 def _inner(sample: Sample, label: npt.NDArray[np.int64], clusters: int) -> Values:

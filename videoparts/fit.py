@@ -47,7 +47,7 @@ def fit_parts(
     Args:
         sources: one clip or several; `frames_to_sample` tells how many frames are looked at.
         extractor: makes the descriptors; the model is bound to it.
-        settings: parts, frames, seed, how the object is found.
+        settings: parts, frames, how the object is found.
         cache: keeps the sampled frames' features, for `segment`.
         clock: counts the time of each stage.
         on_frames: called with the number of frames that each step has added.

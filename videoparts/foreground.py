@@ -47,14 +47,14 @@ def find_foreground(
 
     Args:
         sample: what the sampled frames show.
-        settings: method, motion, seed.
+        settings: method, motion; the vote's seed.
         cues: what counts as evidence; for experiments.
         afar: shows the frames from twice as far, for the probe.
     """
     if settings.foreground == "vote":
         return vote(sample, settings)
     cues = cues or Cues(motion=settings.motion == "auto")
-    lesson = learn_at_both(sample, settings.seed, cues, afar)
+    lesson = learn_at_both(sample, cues, afar)
     return Foreground(*finish(sample, lesson.ridge, lesson.marks))
 
 
@@ -99,7 +99,7 @@ class ClipByClip:
     marks. Then all are decided together. The object that the user has marked in the first clip is meant in all.
 
     Args:
-        settings: method, motion, seed, patches to keep.
+        settings: method, motion, patches to keep; the vote's seed.
         clips: how many there will be.
         cues: what counts as evidence; for experiments.
         afar: shows the frames of a clip from twice as far.
@@ -130,7 +130,7 @@ class ClipByClip:
 
     def _marked(self, sample: Sample) -> list[FrameSample]:
         """The frames of one clip, with the marks that it has made by itself."""
-        lesson = learn_at_both(sample, self._settings.seed, self._cues, self._afar, self._like)
+        lesson = learn_at_both(sample, self._cues, self._afar, self._like)
         if any(frame.seed is not None for frame in sample.frames):
             self._like = finish(sample, lesson.ridge, lesson.marks)[1]
         maps = zip(sample.frames, sample.maps(lesson.evidence), sample.maps(lesson.marks), strict=True)

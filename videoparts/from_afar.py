@@ -25,7 +25,7 @@ _LARGE = 1 / 8  # of the frame: a smaller object is not looked at from afar, whe
 _PERHAPS = 1 / 4  # of that: what is found from near may be a piece of a large object, but hardly one so small
 
 
-def learn_at_both(sample: Sample, seed: int, cues: Cues, afar: Afar | None, like: LinearProbe | None = None) -> Lesson:
+def learn_at_both(sample: Sample, cues: Cues, afar: Afar | None, like: LinearProbe | None = None) -> Lesson:
     """`learn`, from near and from afar where the object is large.
 
     The better look is the one whose evidence agrees more with the marks that it has taught: where evidence is of the
@@ -33,19 +33,18 @@ def learn_at_both(sample: Sample, seed: int, cues: Cues, afar: Afar | None, like
 
     Args:
         sample: what the sampled frames of the clip show.
-        seed: of the clusterings.
         cues: what counts.
         afar: shows the same frames from twice as far; None: the near look is all there is.
         like: as for `learn`: then it is known what is meant, and the near look is all there is too.
     """
-    near = learn(sample, seed, cues, like)
+    near = learn(sample, cues, like)
     known = like is not None or any(frame.seed is not None for frame in sample.frames)
     if afar is None or known or _extent(sample, near.marks) < _PERHAPS * _LARGE:
         return near
     smaller = afar(sample.frames)
     if smaller is None:
         return near
-    far = learn(smaller, seed, cues)
+    far = learn(smaller, cues)
     if _extent(smaller, far.marks) < _LARGE:
         return near
     evidence = _enlarged(smaller, far.evidence, sample)

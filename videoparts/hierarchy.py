@@ -29,7 +29,7 @@ from .two_means import Halves, halve
 
 _AXES = 128  # principal axes of the object, along which it is split
 _TEMPERATURE = 0.05  # of the softmax over half the squared distances to two siblings
-_SAME_AREA = 0.8  # parts whose areas differ by less are of one size; another seed changes areas by a few percent
+_SAME_AREA = 0.8  # parts whose areas differ by less are of one size; a few more patches change areas by a few percent
 _SAME_HEIGHT = 0.02  # widths of the frame by which places may differ and still lie beside each other
 _GAIN = 0.025  # a split that explains a smaller share of the whole object's distance is one too many
 _AUTOMATIC = (2, 10)  # parts, of the number that is found

@@ -65,7 +65,7 @@ def weight_of(certainty: Sequence[Floats]) -> Floats:
     """How much each patch of some maps (h, w) counts for the parts, (n,): those at the object's edge, half background,
     least.
 
-    A few more or less of them, as with another seed, would otherwise be a part of their own, or not.
+    A few more or less of them would otherwise be a part of their own, or not.
     """
     around = [cv2.blur(one, (3, 3), borderType=cv2.BORDER_REPLICATE).ravel() for one in certainty]
     whole = np.concatenate([one.ravel() for one in certainty])

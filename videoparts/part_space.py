@@ -26,10 +26,10 @@ Things = Literal["one", "many"]
 
 # In which the means differ most. Frames of one thing differ in one way above all, as it turns or comes nearer. With
 # eight, its parts change with the frame a little less still, but are torn to smaller pieces, and with few frames they
-# hang on the seed.
+# hang on single patches.
 _DIRECTIONS: Mapping[Things, int] = {"one": 1, "many": 8}
 # Of the share that lies within frames. With the share itself, parts of one thing change with the frame more, and hang
-# on the seed more often. Of a set of cars, the share itself tells parts a little better.
+# on single patches more often. Of a set of cars, the share itself tells parts a little better.
 _POWER: Mapping[Things, int] = {"one": 2, "many": 1}
 _LEAST = 1e-5  # a length of means in which they do not differ
 

@@ -46,7 +46,7 @@ class Lesson:
     ridge: Ridge  # of the clip's patches
 
 
-def learn(sample: Sample, seed: int, cues: Cues, like: LinearProbe | None = None) -> Lesson:
+def learn(sample: Sample, cues: Cues, like: LinearProbe | None = None) -> Lesson:
     """Mark the object in the frames of one clip, from what that clip tells.
 
     First, clusters that are salient, lie together off the frame's border and, where frames follow each other, move by
@@ -54,14 +54,13 @@ def learn(sample: Sample, seed: int, cues: Cues, like: LinearProbe | None = None
 
     Args:
         sample: what the sampled frames of the clip show.
-        seed: of the clusterings.
         cues: what counts.
         like: finds the object that the user has marked in another clip; it is the one that is meant here too.
     """
     if like is not None or any(frame.seed is not None for frame in sample.frames):
-        first = _first_from_seed(sample, seed, cues, like)
+        first = _first_from_seed(sample, cues, like)
     else:
-        first = _first_from_cues(sample, seed, cues)
+        first = _first_from_cues(sample, cues)
     ridge = Ridge(sample.tokens)
     evidence, counts = first.score, np.ones(len(sample))
     marks = teach(sample, ridge, evidence, counts, first.rounds)
@@ -86,8 +85,8 @@ class _First:
     known: list[Cue]  # what still counts once it is roughly known
 
 
-def _first_from_cues(sample: Sample, seed: int, cues: Cues) -> _First:
-    clusterings = Clusterings(sample, seed, cues)
+def _first_from_cues(sample: Sample, cues: Cues) -> _First:
+    clusterings = Clusterings(sample, cues)
     salient = sample.saliency.astype(np.float64) if cues.saliency else np.ones(len(sample))
     own = None
     if cues.motion:
@@ -98,13 +97,13 @@ def _first_from_cues(sample: Sample, seed: int, cues: Cues) -> _First:
     return _First(clusterings, score, rounds, [Cue(salient, 0.5)])
 
 
-def _first_from_seed(sample: Sample, seed: int, cues: Cues, like: LinearProbe | None) -> _First:
+def _first_from_seed(sample: Sample, cues: Cues, like: LinearProbe | None) -> _First:
     """The user has marked the object in a frame: what looks like it takes the place of what is salient.
 
     It may be anywhere and of any size, so neither place nor compactness count. A box holds background too: of what is
     in it, the salient is meant.
     """
-    clusterings = Clusterings(sample, seed, replace(cues, border=False, compactness=False))
+    clusterings = Clusterings(sample, replace(cues, border=False, compactness=False))
     known = [Cue(_likeness(sample) if like is None else chances(like, sample), 1.0)]
     if max(0 if f.seed is None else int(f.seed.sum()) for f in sample.frames) > 1:
         known.append(Cue(sample.saliency.astype(np.float64), 0.5))
