@@ -120,8 +120,9 @@ class MaskOutputs(MaskOptions):
 
     formats: Names = ("davis",)
     """What to write, as in davis,prores. davis: a palette PNG a frame, 0 = background, 1, 2, ... are parts; labels: the
-    same as one lossless video; mattes: antialiased grey PNGs a part; prores, webm: a video with alpha a part; packed:
-    four mattes a ProRes file; cryptomatte: an EXR a frame; coco, cvat, npz."""
+    same as one lossless video; overlay: the clip with its parts in colour; mattes: antialiased grey PNGs a part;
+    prores, webm: a video with alpha a part; packed: four mattes a ProRes file; cryptomatte: an EXR a frame; coco,
+    cvat, npz."""
     levels: Numbers = ()
     """Write the object in so many parts too, as in 2,4,8: into OUTPUT/levels/2/ and so on, from the same pass. The
     parts of a finer level divide those of a coarser one, pixel by pixel."""

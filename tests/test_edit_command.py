@@ -100,6 +100,22 @@ def test_edits_are_what_they_say_in_all_formats(found: Path, out: Path) -> None:
     assert '"name":"head"' in (out / "viewer.html").read_text(encoding="utf-8")
 
 
+def test_an_overlay_is_painted_anew_in_the_colours_of_the_edit(out: Path, short_clip: Path) -> None:
+    from videoparts.masks import colour_table
+    from videoparts.overlay import paint
+    from videoparts.sources import open_source
+
+    given = ["--formats", "overlay", "--recolor", "1=#3fa7d6", "--drop", "2", "-q"]
+    assert main(["edit", str(out), *given]) == 0
+    colours = colour_table(Manifest.load(out).parts)
+    assert colours[1].tolist() == [0x3F, 0xA7, 0xD6]
+    assert not colours[2].any()
+    painted = open_source(out / "overlay.mp4").batches(1)
+    for batch, labels, found in zip(open_source(short_clip).batches(1), davis(out), painted, strict=True):
+        wanted = paint(batch.pixels, labels[None], colours, 0.55, 1)
+        assert np.abs(found.pixels.astype(int) - wanted).mean() < 3
+
+
 def test_the_report_after_a_merge_is_that_of_a_report_on_the_merged_labels(out: Path, short_clip: Path) -> None:
     from videoparts.frames import FrameBatch
     from videoparts.masks import PartMasks

@@ -86,6 +86,11 @@ def test_all_formats_hold_the_same_labels_and_times(everything: Path, short_clip
         assert np.array_equal(np.where(whole > 127, mattes.argmax(0) + 1, 0), one)
 
 
+def test_its_overlay_is_that_of_the_overlay_command(everything: Path, short_clip: Path, tmp_path: Path) -> None:
+    assert main(["overlay", str(short_clip), "-o", str(tmp_path / "other.mp4"), *QUICK]) == 0
+    assert (everything / "overlay.mp4").read_bytes() == (tmp_path / "other.mp4").read_bytes()
+
+
 @pytest.mark.parametrize("more", [["--formats", "davis,labels", "--keep-features"], ["--keys", "6"]])
 def test_killed_it_goes_on_and_ends_with_the_same_bytes(more: list[str], tmp_path: Path) -> None:
     given = ["--end", "2.4", "--load-size", "224", "--frames", "6", "--offline", *more]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,14 @@ class Part:
             raise ValueError(f"a part's name is printable text, got {self.name!r}")
         if len(self.colour) != 3 or any(not 0 <= value <= 255 for value in self.colour):
             raise ValueError(f"a colour is three numbers from 0 to 255, got {self.colour}")
+
+
+def colour_table(parts: Iterable[Part]) -> Pixels:
+    """(256, 3): the colour of each label; black where there is no such part."""
+    table = np.zeros((256, 3), np.uint8)
+    for part in parts:
+        table[part.number] = part.colour
+    return table
 
 
 @dataclass(frozen=True, repr=False)

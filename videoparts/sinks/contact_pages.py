@@ -12,7 +12,7 @@ from PIL import Image
 from ..atomic import AtomicFolder
 from ..config import OverlaySettings
 from ..frames import Pixels, VideoInfo
-from ..masks import Part, PartMasks
+from ..masks import Part, PartMasks, colour_table
 from ..overlay import side_by_side
 from .frame_sink import FrameSink
 
@@ -39,9 +39,7 @@ class ContactPages(FrameSink):
         path = Path(folder) / FOLDER
         self._folder = AtomicFolder(path, _is_ours)
         super().__init__(path, [self._folder], [like.path])
-        self._colours = np.zeros((256, 3), np.uint8)
-        for part in parts:
-            self._colours[part.number] = part.colour
+        self._colours = colour_table(parts)
         few = like.frames is not None and like.frames <= _FEW
         self._columns, self._cell = (2, 320) if few else (4, 160)  # pixels of each half, either way, at most
         self._cells: list[Pixels] = []

@@ -76,6 +76,7 @@ class Format:
 _ALL = (
     Format("davis", "davis", "DavisImages", "a palette PNG a frame, its numbers the labels"),
     Format("labels", "labels_video", "LabelsVideo", "one lossless grey video, its values the labels"),
+    Format("overlay", "overlay_clip", "OverlayClip", "the clip with its parts in colour, sound kept", pixels=True),
     Format("mattes", "matte_images", "MatteImages", "an antialiased grey PNG a frame for each part", mattes=True),
     Format("prores", "prores", "ProResParts", "a ProRes 4444 a part: source colours, matte as alpha", True, True),
     Format("packed", "prores", "ProResPacked", "ProRes 4444 with four mattes a file, in R, G, B and A", mattes=True),
