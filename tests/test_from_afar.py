@@ -13,6 +13,7 @@ from media import picture
 from scenes import Scene, Thing, box, overlap
 from tiny import tiny_extractor
 
+from videoparts import from_afar
 from videoparts.clock import StageClock
 from videoparts.config import FitSettings
 from videoparts.evidence import Cues
@@ -51,6 +52,17 @@ def test_the_whole_that_is_seen_from_afar_is_taken() -> None:
     assert overlap(alone.marks, near.truth(1, 2)) < 0.6
     assert overlap(both.marks, near.truth(1, 2)) > 0.95
     assert look.asked == 1
+
+
+def test_where_nothing_moves_a_larger_object_must_be_clearer(monkeypatch: pytest.MonkeyPatch) -> None:
+    near, far = close_up(0.2), close_up(3.0)
+    sample, look = near.sample(), Look(far.sample())
+    monkeypatch.setattr(from_afar, "_DOUBT", 10.0)
+    with one_thread():
+        assert np.array_equal(learn_at_both(sample, STILL, look).marks, learn(sample, STILL).marks)
+        # Where motion has told what is of it, it is taken all the same.
+        monkeypatch.setattr(from_afar, "learn", lambda *given: replace(learn(*given), moving=True))
+        assert overlap(learn_at_both(sample, STILL, look).marks, near.truth(1, 2)) > 0.95
 
 
 def test_a_worse_look_is_not_taken() -> None:

@@ -7,6 +7,7 @@ and the probe is taught on the near one as ever. Of small objects too few patche
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -22,6 +23,10 @@ Afar = Callable[[Sequence[FrameSample]], Sample | None]
 """Shows frames from twice as far; None: it cannot."""
 
 _LARGE = 1 / 8  # of the frame: a smaller object is not looked at from afar, where it has few patches left
+# Where motion does not tell what is of the object, from afar it may be seen together with what it stands on: for each e
+# times that it is larger there, the look must agree so much more. J of 35 clips and views without motion is .642 with
+# it, .628 without, and .632 with near looks alone; what is right needs less than .022, what is wrong more than .012.
+_DOUBT = 0.015
 _PERHAPS = 1 / 4  # of that: what is found from near may be a piece of a large object, but hardly one so small
 
 
@@ -29,7 +34,7 @@ def learn_at_both(sample: Sample, cues: Cues, afar: Afar | None, like: LinearPro
     """`learn`, from near and from afar where the object is large.
 
     The better look is the one whose evidence agrees more with the marks that it has taught: where evidence is of the
-    object's pieces, teaching has to overrule it.
+    object's pieces, teaching has to overrule it. Where nothing moves, a larger object must be clearer: see `_DOUBT`.
 
     Args:
         sample: what the sampled frames of the clip show.
@@ -50,7 +55,8 @@ def learn_at_both(sample: Sample, cues: Cues, afar: Afar | None, like: LinearPro
     evidence = _enlarged(smaller, far.evidence, sample)
     counts = _enlarged(smaller, far.counts, sample)
     marks = teach(sample, near.ridge, evidence, counts, cues.rounds)
-    better = _agreement(evidence, marks) > _agreement(near.evidence, near.marks)
+    doubt = 0.0 if near.moving else _DOUBT * max(0.0, math.log(max(1, marks.sum()) / max(1, near.marks.sum())))
+    better = _agreement(evidence, marks) > _agreement(near.evidence, near.marks) + doubt
     return replace(near, evidence=evidence, counts=counts, marks=marks) if better else near
 
 

@@ -43,6 +43,7 @@ class Lesson:
     evidence: Values  # (n,): where the object may be, from all that is evidence
     counts: Values  # (n,): for how much a patch counts in the size of a component
     marks: Marks  # (n,): where it is, after some rounds of teaching
+    moving: bool  # whether motion has told what is of it
     ridge: Ridge  # of the clip's patches
 
 
@@ -72,7 +73,7 @@ def learn(sample: Sample, cues: Cues, like: LinearProbe | None = None) -> Lesson
         # that motion says nothing of, all count alike.
         counts = common.values + _STILL
         marks = teach(sample, ridge, evidence, counts, cues.rounds)
-    return Lesson(evidence, counts, marks, ridge)
+    return Lesson(evidence, counts, marks, common is not None, ridge)
 
 
 @dataclass(frozen=True)
