@@ -14,7 +14,7 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -26,8 +26,10 @@ from videoparts import open_source
 SAMPLES = Path(__file__).parent
 RENAMED = {1: "chest", 2: "belly", 3: "legs", 4: "head"}
 FRAME = 62  # that the page shows
-CROPS = {20: 0, 60: 60, 90: 40, 125: 40}  # pictures of the rabbit: frame, and the column where a square begins
-RABBITS = {"rabbit one": (84, 100), "rabbit two": (60, 76)}  # short clips: first frame, and the one after the last
+# Squares of frames: top, left and side, in pixels.
+SET = {50: (0, 60, 720), 72: (0, 60, 720), 90: (0, 40, 720), 110: (0, 60, 720)}
+PAIR = {60: (18, 170, 545), 125: (57, 210, 545)}
+RABBITS = {"rabbit one": (36, 52), "rabbit two": (84, 100)}  # short clips: first frame, and the one after the last
 
 
 def run(*command: object) -> None:
@@ -99,26 +101,26 @@ def batch(work: Path, out: Path) -> None:
     run("page_picture.py", work / "batch" / "index.html", out, "--width", 1180, "--height", 425)
 
 
-def pictures(work: Path) -> Path:
-    """Squares of some frames."""
-    folder = work / "pictures"
-    if not folder.exists():
-        folder.mkdir()
-        source = open_source(demo_clip())
-        for index, left in CROPS.items():
-            iio.imwrite(folder / f"{index:03d}.png", source.frame(index).pixels[0][:, left : left + 720])
-    return folder
+def squares(folder: Path, crops: Mapping[int, tuple[int, int, int]]) -> list[Path]:
+    """Squares of some frames, as pictures."""
+    folder.mkdir()
+    source, made = open_source(demo_clip()), []
+    for index, (top, left, side) in crops.items():
+        made.append(folder / f"{index:03d}.png")
+        iio.imwrite(made[-1], source.frame(index).pixels[0][top : top + side, left : left + side])
+    return made
 
 
 def cosegment(work: Path, out: Path) -> None:
     """The contact sheet of some pictures."""
-    run("cosegment", pictures(work), "-o", work / "sets", "--parts", 4)
+    squares(work / "set", SET)
+    run("cosegment", work / "set", "-o", work / "sets", "--parts", 4)
     out.write_bytes((work / "sets" / "contact" / "001.jpg").read_bytes())
 
 
 def correspondences(work: Path, out: Path) -> None:
     """Two pictures with the same points."""
-    *_, one, _, other = sorted(pictures(work).iterdir())
+    one, other = squares(work / "pair", PAIR)
     run("correspond", one, other, "-o", work / "pairs", "--pairs", 10)
     iio.imwrite(out, iio.imread(work / "pairs" / f"{one.stem}--{other.stem}.png"), quality=88)
 
