@@ -55,7 +55,7 @@ def learn_at_both(sample: Sample, cues: Cues, afar: Afar | None, like: LinearPro
     evidence = _enlarged(smaller, far.evidence, sample)
     counts = _enlarged(smaller, far.counts, sample)
     marks = teach(sample, near.ridge, evidence, counts, cues.rounds)
-    doubt = 0.0 if near.moving else _DOUBT * max(0.0, math.log(max(1, marks.sum()) / max(1, near.marks.sum())))
+    doubt = 0.0 if near.moving else _DOUBT * math.log(max(1.0, marks.sum() / near.marks.sum()))
     better = _agreement(evidence, marks) > _agreement(near.evidence, near.marks) + doubt
     return replace(near, evidence=evidence, counts=counts, marks=marks) if better else near
 
