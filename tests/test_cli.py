@@ -162,7 +162,7 @@ def test_a_preset_with_another_model_has_a_stride_that_suits_it() -> None:
     assert parse([*arguments, "--stride", "2"]).extractor.stride == 2
 
 
-@pytest.mark.parametrize(("name", "size", "window"), [("fast", 336, 5), ("balanced", 448, 5), ("best", 448, 7)])
+@pytest.mark.parametrize(("name", "size", "window"), [("fast", 336, 9), ("balanced", 448, 5), ("best", 448, 7)])
 def test_help_shows_the_defaults_of_the_preset(
     name: PresetName, size: int, window: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
