@@ -45,7 +45,9 @@ DEFAULT: PresetName = "balanced"
 # The one place for these numbers. Whatever is not named here has its default in `videoparts.config`, and those
 # defaults are `balanced`. `fast` sees frames smaller, and so from farther off, from the start.
 PRESETS: Mapping[PresetName, Preset] = {
-    "fast": Preset(ExtractorSettings(load_size=336), FitSettings(frames=12, afar=False), RefineSettings(keys=8, window=9)),
+    "fast": Preset(
+        ExtractorSettings(load_size=336), FitSettings(frames=12, afar=False), RefineSettings(keys=8, window=9)
+    ),
     "balanced": Preset(),
     # More frames to fit give it nothing: J is the same or a little lower with twice as many.
     "best": Preset(ExtractorSettings(stride=7, shifted=True), refine=RefineSettings(window=7)),
