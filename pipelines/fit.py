@@ -39,8 +39,8 @@ class Fit(PartOptions):
         model.save(self.output)
         wanted = zip(shares(self.fit, len(sources)), selected, strict=True)
         chain.terminal.times(chain.clock, sum(min(share, count) for share, count in wanted))
-        tree = model.tree
+        tree, over = model.tree, "one input" if len(sources) == 1 else f"{len(sources)} inputs"
         chain.terminal.say(
-            f"wrote {self.output}: {len(model)} parts over {len(sources)} inputs",
+            f"wrote {self.output}: {len(model)} parts over {over}",
             f"with --model-file, --parts 1 to {tree.most} cuts it anew without another fit; auto: {tree.sensible()}",
         )

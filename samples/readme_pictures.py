@@ -24,7 +24,7 @@ from videoparts.pipelines.demo import demo_clip
 from videoparts import open_source
 
 SAMPLES = Path(__file__).parent
-RENAMED = {1: "chest", 2: "belly", 3: "legs", 4: "head"}
+RENAMED = {1: "head", 2: "chest", 3: "legs", 4: "belly"}
 FRAME = 62  # that the page shows
 # Squares of frames: top, left and side, in pixels.
 SET = {50: (0, 60, 720), 72: (0, 60, 720), 90: (0, 40, 720), 110: (0, 60, 720)}
@@ -82,8 +82,9 @@ def masks(work: Path) -> Path:
 
 def effects(work: Path, out: Path) -> None:
     """Three frames of two effects."""
-    head, others = "4", "1,2,3"
-    done = {"cut.mp4": (head, "cutout", "--colour", "#00b140"), "tint.mp4": (others, "tint")}
+    head, *others = sorted(RENAMED, key=lambda number: RENAMED[number] != "head")
+    tinted = ",".join(str(number) for number in others)
+    done = {"cut.mp4": (head, "cutout", "--colour", "#00b140"), "tint.mp4": (tinted, "tint")}
     for name, (parts, effect, *more) in done.items():
         run("effect", demo_clip(), "--masks", masks(work), "--part", parts, "--do", effect, *more, "-o", work / name)
     stack([sheet(work / name) for name in done], out)

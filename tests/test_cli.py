@@ -188,7 +188,7 @@ def test_a_model_brings_its_extractor_whatever_the_preset_says(bunny: Path, shor
 
 def test_the_preset_is_what_a_run_does(bunny: Path, short_clip: Path, tmp_path: Path) -> None:
     given = ["--model-file", str(bunny), "--offline", "--device", "cpu", "--end", "0.4"]
-    for name, options in (("a", ["--preset", "fast"]), ("b", ["--keys", "8"]), ("c", [])):
+    for name, options in (("a", ["--preset", "fast"]), ("b", ["--keys", "8", "--window", "9"]), ("c", [])):
         assert main(["masks", str(short_clip), "-o", str(tmp_path / name), *given, *options]) == 0
     assert np.array_equal(labels(tmp_path / "a"), labels(tmp_path / "b"))
     assert not np.array_equal(labels(tmp_path / "a"), labels(tmp_path / "c"))
@@ -285,7 +285,7 @@ def test_a_fit_says_how_the_model_can_be_cut(
     assert main(["fit", str(short_clip), "-o", str(path), "--parts", "auto", *QUICK]) == 0
     model, said = PartModel.load(path), capsys.readouterr().err
     assert len(model) == model.tree.sensible()
-    assert f"{len(model)} parts over 1 inputs" in said
+    assert f"{len(model)} parts over one input" in said
     assert f"--parts 1 to {model.tree.most} " in said
     assert f"auto: {len(model)}" in said
 

@@ -46,9 +46,9 @@ class PartTree:
     centre: torch.Tensor  # (D,) float32: the mean of the object's descriptors
     centroids: torch.Tensor  # (M, D) float32: of `centred` descriptors
     parent: torch.Tensor  # (M,) int64; -1 for node 0
-    share: torch.Tensor  # (M,) float32: of the object's area
+    share: torch.Tensor  # (M,) float32: of the object's patches
     place: torch.Tensor  # (M, 2) float32: mean place, down and right, in widths of the frame
-    distance: torch.Tensor  # (M,) float32: mean squared distance to the centroid, times the share
+    distance: torch.Tensor  # (M,) float32: sum of squared distances to the centroid, each times the weight's share
     extent: float  # patches of the object in a frame that it is in, on average
 
     def __post_init__(self) -> None:
@@ -188,6 +188,9 @@ def part_tree(
 ) -> PartTree:
     """Split the object into parts, and those into theirs. The same patches always give the same tree.
 
+    Weights say what parts there are. How large each is and where it lies is told by all patches alike, as labels will
+    show it: a thin part is mostly edge, which counts least.
+
     Args:
         descriptors: (n, D) float32, unit length, of the object's patches, as of `PartSpace.looks`.
         place: (n, 2) where those are, down and right, in widths of the frame.
@@ -206,15 +209,14 @@ def part_tree(
         x = centred(torch.from_numpy(descriptors), centre)
         which = torch.from_numpy(np.unique(frame, return_inverse=True)[1])
         members, parent, centroids = _split(x, counts, which, most)
-        share = torch.stack([counts[m].sum() for m in members])
         away = [counts[m] @ (x[m] - c).square().sum(1) for m, c in zip(members, centroids, strict=True)]
-        where = [counts[m] @ torch.from_numpy(place)[m].float() for m in members]
+        where = [torch.from_numpy(place)[m].float().mean(0) for m in members]
     return PartTree(
         centre=centre,
         centroids=centroids,
         parent=torch.tensor(parent),
-        share=share,
-        place=torch.stack(where) / share[:, None],
+        share=torch.tensor([len(m) / len(x) for m in members]),
+        place=torch.stack(where),
         distance=torch.stack(away),
         extent=len(x) / (int(which.max()) + 1),
     )
