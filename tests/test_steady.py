@@ -1,4 +1,4 @@
-"""On real footage with real weights, chance decides nothing that a user would notice."""
+"""On real footage with real weights, which patches evidence is drawn from decides nothing that a user would notice."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 
 from videoparts import ViTExtractor, fit_parts, open_source
 from videoparts.config import FitSettings
+from videoparts.evidence import Cues
 from videoparts.features import Features
 from videoparts.frames import Pixels
 from videoparts.metrics import ari, contingency
@@ -36,19 +37,19 @@ class Remembering(ViTExtractor):
 
 
 @pytest.mark.parametrize("name", ["car-shadow", "drift-straight", "kite-surf"])
-def test_another_seed_gives_the_same_parts(name: str) -> None:
+def test_other_patches_give_the_same_parts(name: str) -> None:
     clip = Path(__file__).parents[2] / "shared/data/davis" / name / "frames"
     if not clip.is_dir():
         pytest.skip("shared/data is not beside the checkout")
     extractor = Remembering()
     extractor.seen, extractor.seen_from_afar = {}, {}
     labels = []
-    for seed in (0, 1, 2):
-        model = fit_parts(open_source(clip), extractor, FitSettings(seed=seed))
-        assert len(extractor.seen) == FRAMES  # the same frames, whatever the seed
+    for draw in (0, 1, 2):
+        model = fit_parts(open_source(clip), extractor, cues=Cues(draw=draw))
+        assert len(extractor.seen) == FRAMES  # the same frames each time
         chances = [model.probabilities(features).argmax(1).numpy().ravel() for features in extractor.seen.values()]
         labels.append(np.concatenate(chances).astype(np.uint8))
     for other in labels[1:]:
         table = contingency(labels[0], other)
-        assert np.diag(table)[1:].sum() > 0.8 * table[1:, 1:].sum()  # the numbers of the parts, too
-        assert ari(table[1:, 1:]) > 0.8
+        assert np.diag(table)[1:].sum() > 0.9 * table[1:, 1:].sum()  # the numbers of the parts, too
+        assert ari(table[1:, 1:]) > 0.9
