@@ -82,9 +82,9 @@ def masks(work: Path) -> Path:
 
 def effects(work: Path, out: Path) -> None:
     """Three frames of two effects."""
-    head, *others = sorted(RENAMED, key=lambda number: RENAMED[number] != "head")
-    tinted = ",".join(str(number) for number in others)
-    done = {"cut.mp4": (head, "cutout", "--colour", "#00b140"), "tint.mp4": (tinted, "tint")}
+    head = ",".join(str(number) for number, name in RENAMED.items() if name == "head")
+    others = ",".join(str(number) for number, name in RENAMED.items() if name != "head")
+    done = {"cut.mp4": (head, "cutout", "--colour", "#00b140"), "tint.mp4": (others, "tint")}
     for name, (parts, effect, *more) in done.items():
         run("effect", demo_clip(), "--masks", masks(work), "--part", parts, "--do", effect, *more, "-o", work / name)
     stack([sheet(work / name) for name in done], out)
