@@ -76,6 +76,7 @@ ROWS: dict[str, Row] = {
     "threshold twice as low": Row(constants=((teaching, "_LOW", 2 * teaching._LOW),)),
     "components / 2": Row(constants=((teaching, "_LARGE", teaching._LARGE / 2),)),
     "compactness x 2": Row(constants=((evidence, "_ONCE", 2 * evidence._ONCE),)),
+    "common motion counts in full": Row(constants=((teaching, "_MOST_POWER", 1.0),)),
     "coherence exponent / 2": Row(constants=((motion, "_SHARP", motion._SHARP / 2),)),
     "coherence exponent x 2": Row(constants=((motion, "_SHARP", motion._SHARP * 2),)),
 }

@@ -178,6 +178,13 @@ def test_what_moves_by_itself_is_the_object_though_something_still_is_more_salie
     assert overlap(find(scene, motion=False), scene.truth(1)) > 0.97
 
 
+def test_a_salient_body_that_hardly_moves_is_found_with_the_head_that_does() -> None:
+    body = Thing(6, lambda i: box(9, 5 + i, 9, 11), 2.5, lambda _: (0.3, 0.0))  # to the border of the frame
+    head = Thing(5, lambda i: box(4, 8 + i, 5, 6), 3.0, lambda _: (1.5, 0.0))
+    scene = Scene([body, head])
+    assert overlap(find(scene), scene.truth(1, 2)) > 0.97
+
+
 def test_motion_can_be_left_out_of_the_evidence() -> None:
     scene = Scene([Thing(5, lambda _: box(4, 3, 6, 8), 4.0), replace(wanderer(0.8), looks=6)])
     found = find_foreground(scene.sample(), FitSettings(), Cues(motion=False))

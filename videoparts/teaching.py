@@ -34,6 +34,9 @@ _SOFT = 0.09  # of that gap: how fast a lead becomes certainty
 _FIRST_ROUNDS = 3
 _SEED_RIDGE = 1e-2  # of the tokens' squared length, for the one frame in which the user has marked the object
 _STILL_POWERS = (0.5, 1.0)  # of saliency, whose scores are averaged while nothing else is known
+# Of what motion tells once the object is roughly known. Like saliency it falls off over an object: a cat turns its head
+# and sits still, and with more power the head would be all that is found.
+_MOST_POWER = 0.5
 
 
 @dataclass(frozen=True, repr=False)
@@ -135,7 +138,8 @@ def _likeness(sample: Sample) -> Values:
 
 def _common(sample: Sample, mask: Marks) -> Cue | None:
     pairs = list(zip(sample.frames, sample.maps(mask), strict=True))
-    return _gather(sample, each_on_one_thread(lambda pair: common_motion(pair[0].flows, pair[1]), pairs))
+    cue = _gather(sample, each_on_one_thread(lambda pair: common_motion(pair[0].flows, pair[1]), pairs))
+    return None if cue is None else replace(cue, power=min(_MOST_POWER, cue.power))
 
 
 def _gather(sample: Sample, maps: list[npt.NDArray[np.float32] | None]) -> Cue | None:
