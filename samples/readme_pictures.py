@@ -24,7 +24,7 @@ from videoparts.pipelines.demo import demo_clip
 from videoparts import open_source
 
 SAMPLES = Path(__file__).parent
-RENAMED = {1: "head", 2: "chest", 3: "legs", 4: "belly"}
+RENAMED = {1: "head", 2: "chest", 3: "belly", 4: "legs"}
 FRAME = 62  # that the page shows
 # Squares of frames: top, left and side, in pixels.
 SET = {50: (0, 60, 720), 72: (0, 60, 720), 90: (0, 40, 720), 110: (0, 60, 720)}
