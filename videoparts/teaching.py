@@ -138,18 +138,18 @@ def _likeness(sample: Sample) -> Values:
 
 def _common(sample: Sample, mask: Marks) -> Cue | None:
     pairs = list(zip(sample.frames, sample.maps(mask), strict=True))
-    cue = _gather(sample, each_on_one_thread(lambda pair: common_motion(pair[0].flows, pair[1]), pairs))
-    return None if cue is None else replace(cue, power=min(_MOST_POWER, cue.power))
+    return _gather(sample, each_on_one_thread(lambda pair: common_motion(pair[0].flows, pair[1]), pairs), _MOST_POWER)
 
 
-def _gather(sample: Sample, maps: list[npt.NDArray[np.float32] | None]) -> Cue | None:
-    """A cue from maps of those frames that have one; None where there are none. It counts by their share."""
+def _gather(sample: Sample, maps: list[npt.NDArray[np.float32] | None], most: float = 1.0) -> Cue | None:
+    """A cue from maps of those frames that have one; None where there are none. Its power is their share, at most
+    ``most``."""
     told = [m is not None for m in maps]
     if not any(told):
         return None
     filled = [np.zeros(f.shape) if m is None else m for f, m in zip(sample.frames, maps, strict=True)]
     values = np.concatenate([m.ravel() for m in filled]).astype(np.float64)
-    return Cue(values, float(np.mean(told)), np.array(told)[sample.frame])
+    return Cue(values, min(most, float(np.mean(told))), np.array(told)[sample.frame])
 
 
 def teach(sample: Sample, ridge: Ridge, target: Values, counts: Values, rounds: int) -> Marks:
