@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from videoparts.flow import Flow, Preset, dense_flow, inside, luma, warp
+from videoparts.flow import Flow, Preset, dense_flow, inside, luma, targets, warp
 from videoparts.frames import Pixels
 
 
@@ -103,7 +103,7 @@ def test_nearest_is_a_lookup_and_zero_outside(shape: tuple[int, ...]) -> None:
     assert out.dtype == np.uint8
     assert np.array_equal(out, slow_nearest(plane, flow))
     covered = out > 0 if out.ndim == 2 else (out > 0).all(axis=2)
-    assert np.array_equal(covered, inside(flow))
+    assert np.array_equal(covered, inside(targets(flow)))
     assert 0 < covered.mean() < 1
 
 

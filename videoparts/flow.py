@@ -18,6 +18,7 @@ import numpy.typing as npt
 from .frames import Pixels
 
 Flow = npt.NDArray[np.float32]
+Targets = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 Preset = Literal["quick", "medium"]
 Kind = TypeVar("Kind", np.uint8, np.float32)
 
@@ -72,6 +73,23 @@ def dense_flow(a: Pixels, b: Pixels, preset: Preset = "medium") -> Flow:
     return np.ascontiguousarray(flow[:height, :width], dtype=np.float32)
 
 
+def targets(flow: Flow) -> Targets:
+    """Where a flow (H, W, 2) points to from each pixel: columns and rows (H, W) float32."""
+    height, width = flow.shape[:2]
+    x = np.add(flow[..., 0], np.arange(width, dtype=np.float32), dtype=np.float32)
+    y = np.add(flow[..., 1], np.arange(height, dtype=np.float32)[:, None], dtype=np.float32)
+    return x, y
+
+
+def fetch(plane: npt.NDArray[Kind], where: Targets, interpolation: Literal["nearest", "bilinear"]) -> npt.NDArray[Kind]:
+    """`warp` along a flow whose `targets` are there already: for several planes along one flow."""
+    if interpolation == "nearest":
+        out = cv2.remap(plane, *where, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)  # which is 0
+    else:
+        out = cv2.remap(plane, *where, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(out, dtype=plane.dtype).reshape(plane.shape)  # OpenCV drops an axis of length 1
+
+
 def warp(
     plane: npt.NDArray[Kind], flow: Flow, interpolation: Literal["nearest", "bilinear"] = "nearest"
 ) -> npt.NDArray[Kind]:
@@ -86,19 +104,11 @@ def warp(
     Returns:
         Of the shape and kind of ``plane``. `inside` says which pixels came from the picture.
     """
-    height, width = flow.shape[:2]
-    x = flow[..., 0] + np.arange(width, dtype=np.float32)
-    y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    if interpolation == "nearest":
-        out = cv2.remap(plane, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)  # which is 0
-    else:
-        out = cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(out, dtype=plane.dtype).reshape(plane.shape)  # OpenCV drops an axis of length 1
+    return fetch(plane, targets(flow), interpolation)
 
 
-def inside(flow: Flow) -> npt.NDArray[np.bool_]:
-    """(H, W): whether the flow (H, W, 2) of a pixel points into the picture, which ends half a pixel off centres."""
-    height, width = flow.shape[:2]
-    x = flow[..., 0] + np.arange(width, dtype=np.float32)
-    y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+def inside(where: Targets) -> npt.NDArray[np.bool_]:
+    """(H, W): whether the `targets` of a flow lie in the picture, which ends half a pixel off centres."""
+    x, y = where
+    height, width = x.shape
     return np.asarray((x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5))

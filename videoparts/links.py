@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .flow import Flow, Preset, dense_flow, inside, luma, warp
+from .flow import Flow, Preset, dense_flow, fetch, inside, luma, targets
 from .frames import Pixels
 
 Trust = npt.NDArray[np.float32]
@@ -104,12 +104,13 @@ def _trusted(one: Trust, other: Trust) -> float:
 
 def _trust(there: Flow, back: Flow, here: Pixels, other: Pixels) -> Trust:
     """Of the flow from the frame ``here`` to the ``other``, (y, x)."""
-    returned = warp(back, there, "bilinear")
+    where = targets(there)
+    returned = fetch(back, where, "bilinear")
     slip, length = _squared(there + returned), _squared(there) + _squared(returned)
-    consistent = (slip < _SLIP_SHARE * length + _SLIP) & inside(there)
+    consistent = (slip < _SLIP_SHARE * length + _SLIP) & inside(where)
     if not consistent.any():
         return np.zeros(here.shape, np.float32)
-    fetched = warp(other.astype(np.float32), there, "bilinear")
+    fetched = fetch(other.astype(np.float32), where, "bilinear")
     ours, theirs = here[consistent], fetched[consistent]
     gain = np.clip((ours.std() + 1) / (theirs.std() + 1), 1 / _MOST_GAIN, _MOST_GAIN)
     change = np.abs((fetched - theirs.mean()) * gain + ours.mean() - here)

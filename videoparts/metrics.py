@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .flow import Flow, dense_flow, inside, warp
+from .flow import Flow, dense_flow, fetch, inside, targets, warp
 from .frames import Pixels
 
 Mask = npt.NDArray[np.bool_]
@@ -108,8 +108,9 @@ def agreement_along(flow: Flow, previous: Pixels, labels: Pixels, previous_luma:
 
 def counted_for_agreement(flow: Flow, previous_luma: Pixels, luma: Pixels) -> Mask:
     """(H, W): pixels whose flow to the previous frame ends inside of it, at nearly the same luma."""
-    change = np.abs(warp(previous_luma.astype(np.float32), flow, "bilinear") - luma)
-    return np.asarray(inside(flow) & (change < _SAME_LUMA))
+    where = targets(flow)
+    change = np.abs(fetch(previous_luma.astype(np.float32), where, "bilinear") - luma)
+    return np.asarray(inside(where) & (change < _SAME_LUMA))
 
 
 def part_agreement(a: Pixels, b: Pixels, counted: Mask) -> float | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .flow import Flow, warp
+from .flow import Flow, Targets, fetch, targets
 from .links import Link, Trust
 
 Scores = npt.NDArray[np.float32]
@@ -35,13 +36,19 @@ class Way:
 
     def then(self, further: Way) -> Way:
         """This way, and another one from where it ends."""
-        flow = self.flow + warp(further.flow, self.flow, "bilinear")
-        return Way(flow, self.trust * warp(further.trust, self.flow, "bilinear"))
+        flow = self.flow + fetch(further.flow, self._targets, "bilinear")
+        return Way(flow, self.trust * fetch(further.trust, self._targets, "bilinear"))
 
     def fetch(self, scores: Scores) -> Scores:
         """The scores (y, x, C) of the other frame, as this one sees them; for any C."""
+        if scores.shape[2] <= _MOST_PLANES:  # putting one group together would take longer than fetching it
+            return fetch(np.ascontiguousarray(scores), self._targets, "bilinear")
         groups = np.split(scores, range(_MOST_PLANES, scores.shape[2], _MOST_PLANES), axis=2)
-        return np.concatenate([warp(np.ascontiguousarray(some), self.flow, "bilinear") for some in groups], axis=2)
+        return np.concatenate([fetch(np.ascontiguousarray(some), self._targets, "bilinear") for some in groups], axis=2)
+
+    @cached_property
+    def _targets(self) -> Targets:
+        return targets(self.flow)
 
 
 def _resized(flow: Flow, trust: Trust, size: tuple[int, int]) -> Way:
