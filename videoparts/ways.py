@@ -36,15 +36,17 @@ class Way:
 
     def then(self, further: Way) -> Way:
         """This way, and another one from where it ends."""
-        flow = self.flow + fetch(further.flow, self._targets, "bilinear")
-        return Way(flow, self.trust * fetch(further.trust, self._targets, "bilinear"))
+        return Way(self.flow + self._fetched(further.flow), self.trust * self._fetched(further.trust))
 
     def fetch(self, scores: Scores) -> Scores:
         """The scores (y, x, C) of the other frame, as this one sees them; for any C."""
-        if scores.shape[2] <= _MOST_PLANES:  # putting one group together would take longer than fetching it
-            return fetch(np.ascontiguousarray(scores), self._targets, "bilinear")
         groups = np.split(scores, range(_MOST_PLANES, scores.shape[2], _MOST_PLANES), axis=2)
-        return np.concatenate([fetch(np.ascontiguousarray(some), self._targets, "bilinear") for some in groups], axis=2)
+        fetched = [self._fetched(np.ascontiguousarray(some)) for some in groups]
+        # Putting one group together would take longer than fetching it.
+        return fetched[0] if len(fetched) == 1 else np.concatenate(fetched, axis=2)
+
+    def _fetched(self, planes: Scores) -> Scores:
+        return fetch(planes, self._targets, "bilinear")
 
     @cached_property
     def _targets(self) -> Targets:
