@@ -9,7 +9,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from videoparts.one_thread import each_on_one_thread, one_thread
+from videoparts.one_thread import each_on_one_thread, meanwhile, one_thread
 
 
 @pytest.fixture(autouse=True)
@@ -86,4 +86,19 @@ def test_on_one_core_it_is_done_here() -> None:
 def test_an_error_of_one_of_several_comes_out() -> None:
     with one_thread(), pytest.raises(ZeroDivisionError):
         each_on_one_thread(lambda item: 1 // (item - 2), range(5))
+    assert torch.get_num_threads() == 2
+
+
+def test_what_is_done_meanwhile_has_one_thread_of_its_own() -> None:
+    met = threading.Barrier(2, timeout=60)
+
+    def look() -> tuple[int, int]:
+        met.wait()  # passes only while the block is at work
+        return torch.get_num_threads(), threading.get_ident()
+
+    with one_thread(), meanwhile(look) as seen:
+        met.wait()
+    threads, ident = seen.result()
+    assert threads == 1
+    assert ident != threading.get_ident()
     assert torch.get_num_threads() == 2

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from videoparts.stream import ordered, prefetch
+from videoparts.stream import beside, ordered, prefetch
 
 NAME = "videoparts-prefetch"
 
@@ -262,3 +262,25 @@ def test_ordered_starts_each_thread_once() -> None:
     started: list[str] = []
     list(ordered(slowly, range(8), 2, lambda: started.append(threading.current_thread().name)))
     assert len(started) == len(set(started)) <= 2
+
+
+def test_the_end_of_the_block_waits_for_what_is_beside_it() -> None:
+    before = threading.active_count()
+    with beside(lambda: slowly(1)) as result:
+        pass
+    assert result.done()
+    assert threading.active_count() == before
+
+
+def test_an_error_of_what_is_beside_the_block_comes_with_its_result() -> None:
+    with beside(lambda: 1 // 0) as result:
+        pass
+    with pytest.raises(ZeroDivisionError):
+        result.result()
+
+
+def test_an_error_of_the_block_comes_out_once_what_is_beside_it_has_ended() -> None:
+    ended = threading.Event()
+    with pytest.raises(RuntimeError, match="of the block"), beside(lambda: (slowly(1), ended.set())):
+        raise RuntimeError("of the block")
+    assert ended.is_set()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
 from threadpoolctl import threadpool_limits
 
-from .stream import ordered
+from .stream import beside, ordered
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -49,3 +50,10 @@ def each_on_one_thread(function: Callable[[T], R], items: Sequence[T]) -> list[R
     the same. Inside `one_thread` only; ``function`` must not enter it again."""
     workers = max(1, min(_cores, len(items), _MOST_WORKERS))
     return list(ordered(function, items, workers, lambda: torch.set_num_threads(1)))
+
+
+@contextmanager
+def meanwhile(function: Callable[[], R]) -> Iterator[Future[R]]:
+    """``function`` at work on one thread beside the block, whose end waits for it. As with `each_on_one_thread`."""
+    with beside(function, lambda: torch.set_num_threads(1)) as result:
+        yield result

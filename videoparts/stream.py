@@ -1,4 +1,5 @@
-"""All concurrency of the library: a bounded background thread between two stages, and several frames at a time."""
+"""All concurrency of the library: a bounded background thread between two stages, several frames at a time, and one
+call beside others."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -126,3 +128,15 @@ def ordered(
         pool.shutdown(wait=True, cancel_futures=True)
     if failure is not None:
         raise failure
+
+
+@contextmanager
+def beside(function: Callable[[], R], start: Callable[[], None] | None = None) -> Iterator[Future[R]]:
+    """Call ``function`` in a thread of its own, beside the block. The block's end waits for it.
+
+    Args:
+        function: what it raises is raised by ``result()`` of what the block is given.
+        start: called first in that thread.
+    """
+    with ThreadPoolExecutor(1, "videoparts-beside", start) as pool:
+        yield pool.submit(function)

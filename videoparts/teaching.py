@@ -18,7 +18,7 @@ import torch
 from .clustering import Floats
 from .evidence import Clusterings, Cue, Cues, Values
 from .motion import common_motion, own_motion
-from .one_thread import each_on_one_thread
+from .one_thread import each_on_one_thread, meanwhile
 from .probe import LinearProbe
 from .sample import Sample
 from .visibility import Visibility, visibility
@@ -61,11 +61,13 @@ def learn(sample: Sample, cues: Cues, like: LinearProbe | None = None) -> Lesson
         cues: what counts.
         like: finds the object that the user has marked in another clip; it is the one that is meant here too.
     """
-    if like is not None or any(frame.seed is not None for frame in sample.frames):
-        first = _first_from_seed(sample, cues, like)
-    else:
-        first = _first_from_cues(sample, cues)
-    ridge = Ridge(sample.tokens)
+    tokens = sample.tokens
+    with meanwhile(lambda: Ridge(tokens)) as made:  # it needs no evidence
+        if like is not None or any(frame.seed is not None for frame in sample.frames):
+            first = _first_from_seed(sample, cues, like)
+        else:
+            first = _first_from_cues(sample, cues)
+    ridge = made.result()
     evidence, counts = first.score, np.ones(len(sample))
     marks = teach(sample, ridge, evidence, counts, first.rounds)
     common = _common(sample, marks) if cues.motion else None
