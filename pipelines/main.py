@@ -25,6 +25,7 @@ from videoparts.errors import VideoPartsError
 from videoparts.presets import DEFAULT, PRESETS, Preset, PresetName
 
 from .batch import Batch
+from .before_torch import settle
 from .benchmark import Benchmark
 from .correspond import Correspond
 from .cosegment import Cosegment
@@ -45,7 +46,6 @@ from .status import Status
 from .view import View
 
 _INTERRUPTED = 130
-_OBJECTS_BETWEEN_LOOKS = 50_000  # new ones after which Python looks for garbage; it would after 700
 _CONFIG = (tyro.conf.OmitArgPrefixes, tyro.conf.HelptextFromCommentsOff)
 
 Command = Union[  # noqa: UP007 - tyro reads it at run time
@@ -195,12 +195,7 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 def entry() -> None:
     """The console script."""
-    # torch reads it when it first allocates: large pages save it so many page faults that a fine grid of patches
-    # (stride 7) takes 14 % less time. A library has no business setting it, a command has.
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    # As torch is imported, Python looks for garbage among all that has come so far, again and again, and finds none.
-    # With fewer looks, a command is ready half a second sooner.
-    gc.set_threshold(_OBJECTS_BETWEEN_LOOKS)
+    settle()
     status = main()
     if status == _INTERRUPTED:
         # A background thread may still be inside native code, which Python cannot end in good order.

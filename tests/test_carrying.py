@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -12,7 +14,7 @@ from moving import coloured, texture
 
 from videoparts.carrying import carried
 from videoparts.clock import StageClock
-from videoparts.frames import FrameBatch
+from videoparts.frames import FrameBatch, Pixels
 from videoparts.keyframes import surrounding
 from videoparts.linked import linked
 
@@ -86,6 +88,25 @@ def test_a_frame_is_seen_where_the_key_frames_do_not_agree() -> None:
     assert set(shots.seen) > {0, 8}
     assert np.mean(shots.agreement(found)) > 0.9
     assert min(shots.agreement(found)) > 0.6
+
+
+def test_frames_go_when_they_are_done_without_a_search_for_garbage() -> None:
+    shots, pixels = Shots([(20, 8)] * 3 + [(50, 100)] * 3 + [(10, 60)] * 3), list[weakref.ref[Pixels]]()
+
+    def noted() -> Iterator[FrameBatch]:
+        for batch in shots.batches():
+            pixels.append(weakref.ref(batch.pixels))
+            yield batch
+
+    gc.disable()
+    try:
+        items = linked(noted(), lambda batch: batch)
+        places = [int(one.frames.index[0]) for one in carried(items, 8, range(9).index, shots.score)]
+        assert places == list(range(9))
+        assert len(shots.seen) > 3  # between two key frames too
+        assert [ref() for ref in pixels] == [None] * 9
+    finally:
+        gc.enable()
 
 
 def test_both_sides_of_a_cut_are_seen() -> None:

@@ -127,23 +127,31 @@ class _Seen:
 
     def look(self, see: Callable[[FrameBatch], Scores], clock: StageClock) -> None:
         """Find more key frames, where two that follow each other differ too much, and the ways between all of them."""
-
-        def divide(first: int, last: int, told: tuple[Scores, Scores]) -> None:
-            with clock.stage("carry"):
-                back, onward = self._back(first, last), self._onward(first, last)
-                between = zip(back[:-1], onward[1:], strict=True)
-                agree = all(_difference(a.fetch(told[0]), b.fetch(told[1])) <= _DIFFERENT for a, b in between)
-            if agree:
-                self.ways[last] = back, onward
-                return
-            middle = (first + last) // 2
-            scores = see(self.stretch.frames[middle])
-            divide(first, middle, (told[0], scores))
-            self.keys[middle] = scores
-            divide(middle, last, (scores, told[1]))
-
         ((last, after),) = self.keys.items()
-        divide(-1, last, (self.before, after))
+        self._divide(-1, last, (self.before, after), see, clock)
+
+    # A method, since a local function that calls itself lives on, with all frames that it can see, until Python looks
+    # for garbage.
+    def _divide(
+        self,
+        first: int,
+        last: int,
+        told: tuple[Scores, Scores],
+        see: Callable[[FrameBatch], Scores],
+        clock: StageClock,
+    ) -> None:
+        with clock.stage("carry"):
+            back, onward = self._back(first, last), self._onward(first, last)
+            between = zip(back[:-1], onward[1:], strict=True)
+            agree = all(_difference(a.fetch(told[0]), b.fetch(told[1])) <= _DIFFERENT for a, b in between)
+        if agree:
+            self.ways[last] = back, onward
+            return
+        middle = (first + last) // 2
+        scores = see(self.stretch.frames[middle])
+        self._divide(first, middle, (told[0], scores), see, clock)
+        self.keys[middle] = scores
+        self._divide(middle, last, (scores, told[1]), see, clock)
 
     def _back(self, first: int, last: int) -> list[Way]:
         """The ways from the frames after ``first``, up to ``last``, to ``first``."""

@@ -110,7 +110,9 @@ class PartTree:
         parents = self.parent.tolist()
 
         def part_of(node: int) -> int:
-            return number[node] if node in number else part_of(parents[node])
+            while node not in number:
+                node = parents[node]
+            return number[node]
 
         return tuple(part_of(node) for node in self.cut(fine))
 

@@ -16,6 +16,7 @@ from multiprocessing.context import SpawnProcess
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
+from ..before_torch import settle
 from .events import LAST, Event
 from .work import Task, Worker
 
@@ -192,6 +193,7 @@ def _work(connection: Connection, batch: Batch, cores: Sequence[int], device: st
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side sees to it: one of two signals would be too many
     signal.signal(signal.SIGTERM, _stop)
     threading.Thread(target=_leave_with_parent, name="videoparts-watch", daemon=True).start()
+    settle()
     if cores:
         os.sched_setaffinity(0, cores)
         import torch
