@@ -54,6 +54,7 @@ def each_on_one_thread(function: Callable[[T], R], items: Sequence[T]) -> list[R
 
 @contextmanager
 def meanwhile(function: Callable[[], R]) -> Iterator[Future[R]]:
-    """``function`` at work on one thread beside the block, whose end waits for it. As with `each_on_one_thread`."""
+    """``function`` at work on one thread beside the block, whose end waits for it. Inside `one_thread` only;
+    ``function`` must not enter it again."""
     with beside(function, lambda: torch.set_num_threads(1)) as result:
         yield result
