@@ -61,7 +61,7 @@ def learn(sample: Sample, cues: Cues, like: LinearProbe | None = None) -> Lesson
         cues: what counts.
         like: finds the object that the user has marked in another clip; it is the one that is meant here too.
     """
-    tokens = sample.tokens
+    tokens = sample.tokens  # put together here, or both threads would
     with meanwhile(lambda: Ridge(tokens)) as made:  # it needs no evidence
         if like is not None or any(frame.seed is not None for frame in sample.frames):
             first = _first_from_seed(sample, cues, like)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from videoparts.errors import SourceError, VideoPartsError
 from videoparts.frames import FrameBatch, VideoInfo
 from videoparts.sources import open_source
 
+from ..before_torch import settle
 from ..terminal import Terminal
 from .clip import Clip
 from .events import Event, Tell
@@ -54,7 +54,7 @@ class Extracting:
     """
 
     def __init__(self, batch: Batch, threads: int, *, decode_apart: bool) -> None:
-        os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as the command does, see `entry`
+        settle()
         import torch
 
         torch.set_num_threads(threads)
