@@ -139,7 +139,7 @@ class Benchmark(ExtractorOptions):
         found = []
         for name, extractor, compute in wanted:
             stride = extractor.stride or base.patch_size
-            precision = precision_name(compute.precision, base.device)
+            precision = precision_name(compute, base.device)
             Grid.fit((1, 1), extractor.load_size, base.patch_size, stride)
             same = (stride, extractor.load_size, compute.batch_size or base.batch_size, precision) == mine
             found.append(_Variant(name, extractor, compute, same))

@@ -33,7 +33,7 @@ class Info:
         from videoparts.weights import cache_folder, locate_weights
 
         device = resolve_device(self.compute.device)
-        precision = precision_name(self.compute.precision, device)
+        precision = precision_name(self.compute, device)
         hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
         weights = self.compute.weights or locate_weights(timm_name(self.extractor.model))
         return [

@@ -32,6 +32,7 @@ EXACT = ComputeSettings(device="cpu", precision="fp32")
 ROWS = {
     "bf16, torch": ComputeSettings(device="cpu", precision="bf16"),
     "bf16, openvino": ComputeSettings(device="cpu", precision="bf16", runtime="openvino"),
+    "int8, torch": ComputeSettings(device="cpu", precision="int8"),
     "int8, openvino": ComputeSettings(device="cpu", precision="int8", runtime="openvino"),
 }
 

@@ -111,12 +111,15 @@ def main() -> None:
     parser.add_argument("--clips", nargs="+", help="only these")
     parser.add_argument("--presets", nargs="+", default=["balanced", "fast"], choices=list(ROWS))
     parser.add_argument("--runtime", choices=get_args(Runtime), default="torch")
-    parser.add_argument("--precision", choices=get_args(Precision), default="auto")
+    parser.add_argument("--precision", choices=get_args(Precision), help="default: that of each preset")
     given = parser.parse_args()
     clips = sorted(path for path in given.data.iterdir() if (path / "frames").is_dir() and (path / "masks").is_dir())
     clips = [clip for clip in clips if not given.clips or clip.name in given.clips]
-    compute = ComputeSettings(runtime=given.runtime, precision=given.precision)
-    extractors = {name: Counting(ViTExtractor(ROWS[name].extractor, compute)) for name in given.presets}
+    extractors = {}
+    for name in given.presets:
+        precision = given.precision or ROWS[name].compute.precision
+        compute = ComputeSettings(runtime=given.runtime, precision=precision)
+        extractors[name] = Counting(ViTExtractor(ROWS[name].extractor, compute))
     found: dict[str, list[Scores]] = {name: [] for name in given.presets}
     with tempfile.TemporaryDirectory() as folder:
         for name, extractor in extractors.items():  # until the allocator has seen all sizes, the ViT takes longer

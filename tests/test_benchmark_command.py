@@ -339,8 +339,14 @@ def test_the_package_is_installed_whole() -> None:
     ],
 )
 def test_what_cannot_work_is_said_in_one_line(
-    arguments: list[str], says: str, clip: Path, tiny: list[str], capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    says: str,
+    clip: Path,
+    tiny: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("videoparts.devices.can_round", lambda: False)
     try:
         status = main(["benchmark", str(clip), *tiny, *arguments])
     except SystemExit as stop:

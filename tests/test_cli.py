@@ -26,6 +26,7 @@ from videoparts.pipelines.main import main
 from videoparts.pipelines.main import parse as parse_command
 from videoparts.pipelines.options import MaskOptions
 
+from videoparts.config import ComputeSettings
 from videoparts.masks import PartMasks
 from videoparts.parts import PartModel
 from videoparts.presets import PRESETS, Preset, PresetName
@@ -138,13 +139,14 @@ def test_a_second_run_gives_the_same_labels(short_clip: Path, tmp_path: Path) ->
 def test_a_preset_is_all_that_is_not_said(command: str, name: PresetName) -> None:
     preset = PRESETS[name]
     read = parse([command, "a.mp4", f"--preset={name}", "-o", "out", "--parts", "auto"])
-    assert (read.preset, read.extractor) == (name, preset.extractor)
+    assert (read.preset, read.extractor, read.compute) == (name, preset.extractor, preset.compute)
     assert read.fit == dataclasses.replace(preset.fit, parts="auto")
     assert not isinstance(read, MaskOptions) or read.refine == preset.refine
-    given = ["--load-size", "300", "--stride", "14", "--frames", "5"]
+    given = ["--load-size", "300", "--stride", "14", "--frames", "5", "--precision", "fp32"]
     read = parse([command, *given, "--preset", name, "a.mp4", "-o", "out"])
     assert read.extractor == dataclasses.replace(preset.extractor, load_size=300, stride=14)
     assert read.fit == dataclasses.replace(preset.fit, frames=5)
+    assert read.compute == ComputeSettings(precision="fp32")
     if command != "fit":
         read = parse([command, "a.mp4", "-o", "out", "--window", "9", "--preset", name])
         assert read.refine == dataclasses.replace(preset.refine, window=9)
@@ -153,7 +155,7 @@ def test_a_preset_is_all_that_is_not_said(command: str, name: PresetName) -> Non
 def test_without_a_preset_it_is_balanced() -> None:
     read = parse(["overlay", "a.mp4", "-o", "out.mp4"])
     assert read.preset == "balanced"
-    assert Preset(read.extractor, read.fit, read.refine) == PRESETS["balanced"]
+    assert Preset(read.extractor, read.fit, read.refine, read.compute) == PRESETS["balanced"]
 
 
 def test_a_preset_with_another_model_has_a_stride_that_suits_it() -> None:
@@ -188,7 +190,11 @@ def test_a_model_brings_its_extractor_whatever_the_preset_says(bunny: Path, shor
 
 def test_the_preset_is_what_a_run_does(bunny: Path, short_clip: Path, tmp_path: Path) -> None:
     given = ["--model-file", str(bunny), "--offline", "--device", "cpu", "--end", "0.4"]
-    for name, options in (("a", ["--preset", "fast"]), ("b", ["--keys", "8", "--window", "9"]), ("c", [])):
+    for name, options in (
+        ("a", ["--preset", "fast"]),
+        ("b", ["--keys", "8", "--window", "9", "--precision", "quick"]),
+        ("c", []),
+    ):
         assert main(["masks", str(short_clip), "-o", str(tmp_path / name), *given, *options]) == 0
     assert np.array_equal(labels(tmp_path / "a"), labels(tmp_path / "b"))
     assert not np.array_equal(labels(tmp_path / "a"), labels(tmp_path / "c"))

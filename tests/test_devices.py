@@ -1,16 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import torch
 
 from videoparts import devices
-from videoparts.config import Precision
+from videoparts.config import ComputeSettings
 from videoparts.devices import (
     cores_each,
     cpu_computes_bf16,
+    multiplies_8_bits,
     on_device,
     precision_name,
     resolve_device,
@@ -29,6 +28,8 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
         ("auto", CUDA, False, torch.float16),
         ("fp32", CPU, True, torch.float32),
         ("bf16", CPU, False, torch.bfloat16),
+        ("quick", CPU, True, torch.bfloat16),
+        ("quick", CUDA, True, torch.float16),
         ("int8", CPU, True, torch.bfloat16),
         ("int8", CPU, False, torch.float32),
         ("fp32", CUDA, False, torch.float32),
@@ -45,16 +46,38 @@ def test_precision(
 
 def test_names_of_precisions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "cpu_computes_bf16", lambda: True)
-    assert precision_name("auto", CPU) == "bfloat16"
-    assert precision_name("auto", CUDA) == "float16"
-    assert precision_name("fp32", CPU) == "float32"
-    assert precision_name("int8", CPU) == "int8"
+    monkeypatch.setattr(devices, "can_round", lambda: True)
+    assert precision_name(ComputeSettings(), CPU) == "bfloat16"
+    assert precision_name(ComputeSettings(), CUDA) == "float16"
+    assert precision_name(ComputeSettings(precision="fp32"), CPU) == "float32"
+    assert precision_name(ComputeSettings(precision="int8"), CPU) == "int8"
+    assert precision_name(ComputeSettings(precision="quick"), CPU) == "int8"
+    assert precision_name(ComputeSettings(precision="quick"), CUDA) == "float16"
 
 
-@pytest.mark.parametrize("asked", [resolve_precision, precision_name])
-def test_fp16_is_never_computed_on_a_cpu(asked: Callable[[Precision, torch.device], object]) -> None:
+@pytest.mark.parametrize(("can_round", "bf16"), [(False, True), (True, False)])
+def test_8_bits_where_the_processor_has_no_instructions(
+    can_round: bool, bf16: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "can_round", lambda: can_round)
+    monkeypatch.setattr(devices, "cpu_computes_bf16", lambda: bf16)
+    assert not multiplies_8_bits(ComputeSettings(precision="quick"), CPU)
+    assert multiplies_8_bits(ComputeSettings(precision="quick", runtime="openvino"), CPU)
+    assert multiplies_8_bits(ComputeSettings(precision="int8", runtime="openvino"), CPU)
+    with pytest.raises(SettingsError, match="--precision int8: torch has none for this processor; add --runtime"):
+        multiplies_8_bits(ComputeSettings(precision="int8"), CPU)
+
+
+def test_8_bits_are_of_a_cpu() -> None:
+    with pytest.raises(SettingsError, match="--precision int8 runs on a CPU, not on cuda; take auto"):
+        multiplies_8_bits(ComputeSettings(precision="int8"), CUDA)
+
+
+def test_fp16_is_never_computed_on_a_cpu() -> None:
     with pytest.raises(SettingsError, match="--precision fp16"):
-        asked("fp16", CPU)
+        resolve_precision("fp16", CPU)
+    with pytest.raises(SettingsError, match="--precision fp16"):
+        precision_name(ComputeSettings(precision="fp16"), CPU)
 
 
 @pytest.mark.parametrize(

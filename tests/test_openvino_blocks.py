@@ -94,9 +94,8 @@ def _told(op: Any, about: str) -> str:
     return str(op.get_rt_info()[about].get())
 
 
-def test_int8_is_of_openvino_only() -> None:
-    with pytest.raises(SettingsError, match="--precision int8: torch has none; add --runtime openvino"):
-        ComputeSettings(precision="int8")
+def test_quick_is_int8() -> None:
+    assert tiny_extractor("v2", runtime="openvino", precision="quick").precision == "int8"
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])

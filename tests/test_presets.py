@@ -7,7 +7,7 @@ import re
 import pytest
 from tiny import TINY
 
-from videoparts.config import ExtractorSettings, FitSettings, RefineSettings
+from videoparts.config import ComputeSettings, ExtractorSettings, FitSettings, RefineSettings
 from videoparts.errors import SettingsError
 from videoparts.naming import TIMM_NAMES, timm_name
 from videoparts.presets import DEFAULT, PRESETS, Preset
@@ -15,7 +15,7 @@ from videoparts.presets import DEFAULT, PRESETS, Preset
 
 def test_balanced_is_what_the_config_says() -> None:
     assert DEFAULT == "balanced"
-    assert PRESETS[DEFAULT] == Preset(ExtractorSettings(), FitSettings(), RefineSettings())
+    assert PRESETS[DEFAULT] == Preset(ExtractorSettings(), FitSettings(), RefineSettings(), ComputeSettings())
 
 
 def test_from_fast_to_best_more_is_looked_at() -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 from .errors import SettingsError
 
 Facet = Literal["key", "query", "value", "token"]
-Precision = Literal["auto", "fp32", "fp16", "bf16", "int8"]
+Precision = Literal["auto", "quick", "fp32", "fp16", "bf16", "int8"]
 Runtime = Literal["torch", "openvino"]
 Decoder = Literal["auto", "decord", "pyav"]
 Foreground = Literal["probe", "vote"]
@@ -87,8 +87,9 @@ class ComputeSettings:
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, ..."""
     precision: Precision = "auto"
-    """auto: fp16 on CUDA, bf16 on a CPU that computes it natively, else fp32. int8, with --runtime openvino: linear
-    layers in 8 bits, all else as auto; quicker again, and labels of one or two pixels in a thousand differ."""
+    """auto: fp16 on CUDA, bf16 on a CPU that computes it natively, else fp32. int8, on a CPU: linear layers in 8 bits,
+    all else as auto; quicker again, and labels of one or two pixels in a thousand differ. quick: int8 where the
+    processor has instructions for it, else as auto."""
     runtime: Runtime = "torch"
     """What runs the ViT's blocks: torch, or openvino on a CPU, which takes less time. Each rounds in its own way:
     labels of one or two pixels in ten thousand differ."""
@@ -98,10 +99,6 @@ class ComputeSettings:
     def __post_init__(self) -> None:
         _require(
             self.batch_size is None or self.batch_size >= 1, f"--batch-size must be positive, got {self.batch_size}"
-        )
-        _require(
-            self.precision != "int8" or self.runtime == "openvino",
-            "--precision int8: torch has none; add --runtime openvino, or take auto",
         )
 
 

@@ -7,9 +7,10 @@ from typing import TypeVar
 
 import torch
 
-from .config import Precision
+from .config import ComputeSettings, Precision
 from .errors import SettingsError
 from .frames import Pixels
+from .rounded_linear import can_round
 from .stream import ordered
 
 T = TypeVar("T")
@@ -40,13 +41,13 @@ def resolve_device(name: str) -> torch.device:
 
 def resolve_precision(name: Precision, device: torch.device) -> torch.dtype:
     """The type the ViT computes in. Half precision is taken only where the device computes it natively: bf16 that
-    a CPU emulates is slower than fp32, and fp16 on any CPU is 10 to 20 times slower. With int8, what is not in 8 bits
-    is as with auto.
+    a CPU emulates is slower than fp32, and fp16 on any CPU is 10 to 20 times slower. Where numbers of 8 bits are
+    multiplied, all else is as with auto.
 
     Raises:
         SettingsError: fp16 is asked for on a CPU.
     """
-    if name not in ("auto", "int8"):
+    if name not in ("auto", "quick", "int8"):
         if name == "fp16" and device.type == "cpu":
             raise SettingsError("--precision fp16 is 10 to 20 times slower on a CPU; take auto, bf16 or fp32")
         return _DTYPES[name]
@@ -55,14 +56,30 @@ def resolve_precision(name: Precision, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if cpu_computes_bf16() else torch.float32
 
 
-def precision_name(name: Precision, device: torch.device) -> str:
+def multiplies_8_bits(compute: ComputeSettings, device: torch.device) -> bool:
+    """Whether linear layers multiply numbers of 8 bits: with int8, and with quick where that is quicker.
+
+    Raises:
+        SettingsError: int8 is asked for where there is no such product.
+    """
+    if compute.precision not in ("quick", "int8"):
+        return False
+    possible = device.type == "cpu" and (compute.runtime == "openvino" or (can_round() and cpu_computes_bf16()))
+    if compute.precision == "int8" and not possible:
+        if device.type != "cpu":
+            raise SettingsError(f"--precision int8 runs on a CPU, not on {device}; take auto")
+        raise SettingsError("--precision int8: torch has none for this processor; add --runtime openvino, or take auto")
+    return possible
+
+
+def precision_name(compute: ComputeSettings, device: torch.device) -> str:
     """What to call the precision that a ViT computes in: float32, float16, bfloat16, or int8.
 
     Raises:
-        SettingsError: as `resolve_precision` does.
+        SettingsError: as `resolve_precision` and `multiplies_8_bits` do.
     """
-    dtype = resolve_precision(name, device)
-    return name if name == "int8" else str(dtype).removeprefix("torch.")
+    dtype = resolve_precision(compute.precision, device)
+    return "int8" if multiplies_8_bits(compute, device) else str(dtype).removeprefix("torch.")
 
 
 def cpu_computes_bf16() -> bool:

@@ -50,9 +50,18 @@ class FastBlock(nn.Module):
     def __init__(self, block: Any) -> None:
         super().__init__()
         self.norm1, self.norm2 = block.norm1, block.norm2
-        self.attn = FastAttention(block.attn, block.norm1.bias, layer_scale(block.ls1))
-        plain = is_plain_mlp(block.mlp)
-        self.mlp = FastMlp(block.mlp, layer_scale(block.ls2)) if plain else OtherMlp(block.mlp, block.ls2)
+        self.attn = FastAttention(
+            block.attn,
+            PackedLinear(*weights_for_powers_of_two(block.attn, block.norm1.bias)),
+            PackedLinear(*scaled(block.attn.proj, layer_scale(block.ls1))),
+        )
+        self.mlp: nn.Module = OtherMlp(block.mlp, block.ls2)
+        if is_plain_mlp(block.mlp):
+            first, second = block.mlp.fc1, block.mlp.fc2
+            self.mlp = FastMlp(
+                PackedLinear(first.weight, first.bias, gelu=True),
+                PackedLinear(*scaled(second, layer_scale(block.ls2))),
+            )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, t, D) to (N, t, D), bf16."""
@@ -65,21 +74,20 @@ class FastAttention(nn.Module):
     """timm's `Attention` with the LayerScale and the sum that follow it.
 
     Args:
-        attention: the one whose weights are taken.
-        shift: the bias of the norm before it.
-        gamma: the LayerScale after it; None: there is none.
+        attention: the one whose place it takes.
+        qkv: its first layer, with `weights_for_powers_of_two`.
+        proj: its last layer, with the LayerScale; adds a tensor too.
     """
 
-    def __init__(self, attention: Any, shift: torch.Tensor | None, gamma: torch.Tensor | None) -> None:
+    def __init__(self, attention: Any, qkv: nn.Module, proj: nn.Module) -> None:
         super().__init__()
         self.num_heads: int = attention.num_heads
         self.q_norm, self.k_norm = attention.q_norm, attention.k_norm  # of no effect here, but asked for
         self.q_proj, self.k_proj, self.v_proj = _thirds(attention.qkv)
-        self.qkv = PackedLinear(*_for_powers_of_two(attention.qkv, self.num_heads, shift))
-        self.proj = PackedLinear(*scaled(attention.proj, gamma))
+        self.qkv, self.proj = qkv, proj
 
     def forward(self, x: torch.Tensor, plus: torch.Tensor) -> torch.Tensor:
-        """(N, t, D) to (N, t, D), with ``plus`` added."""
+        """What ``qkv`` takes (N, t, D) to (N, t, D), with ``plus`` added."""
         seen = torch.stack([attend(one, self.num_heads) for one in self.qkv(x)])
         projected: torch.Tensor = self.proj(seen, plus)
         return projected
@@ -89,17 +97,16 @@ class FastMlp(nn.Module):
     """timm's `Mlp` with the LayerScale and the sum that follow it.
 
     Args:
-        mlp: the one whose weights are taken.
-        gamma: the LayerScale after it; None: there is none.
+        fc1: its first layer, with GELU.
+        fc2: its second layer, with the LayerScale; adds a tensor too.
     """
 
-    def __init__(self, mlp: Any, gamma: torch.Tensor | None) -> None:
+    def __init__(self, fc1: nn.Module, fc2: nn.Module) -> None:
         super().__init__()
-        self.fc1 = PackedLinear(mlp.fc1.weight, mlp.fc1.bias, gelu=True)
-        self.fc2 = PackedLinear(*scaled(mlp.fc2, gamma))
+        self.fc1, self.fc2 = fc1, fc2
 
     def forward(self, x: torch.Tensor, plus: torch.Tensor) -> torch.Tensor:
-        """(N, t, D) to (N, t, D), with ``plus`` added."""
+        """What ``fc1`` takes (N, t, D) to (N, t, D), with ``plus`` added."""
         projected: torch.Tensor = self.fc2(self.fc1(x), plus)
         return projected
 
@@ -134,13 +141,14 @@ def _thirds(qkv: Any) -> list[nn.Linear]:
     return layers
 
 
-def _for_powers_of_two(qkv: Any, heads: int, shift: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weight and bias of the projection that `attend` wants.
+def weights_for_powers_of_two(attention: Any, shift: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weight (3 D, D) and bias (3 D,) of the projection that `attend` wants, in place of those of an attention.
 
     What is added to all keys alike adds the same to all scores of a query and has no part in its attention: their bias,
     and what the bias of the norm before, ``shift``, adds to it. In some blocks of DINOv2 that is ten times what tells
     keys apart, and scores rounded to bf16 would then be off by one and more. It is left out.
     """
+    qkv, heads = attention.qkv, attention.num_heads
     weight = qkv.weight.detach().clone()
     bias = weight.new_zeros(len(weight)) if qkv.bias is None else qkv.bias.detach().clone()
     queries, keys = slice(0, len(weight) // 3), slice(len(weight) // 3, 2 * len(weight) // 3)

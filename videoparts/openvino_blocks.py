@@ -12,7 +12,7 @@ import torch
 from .activations import Activations, Rounding, activations
 from .devices import cores_each
 from .errors import SettingsError
-from .plain_block import is_plain, is_plain_mlp, layer_scale, scaled
+from .plain_block import all_plain, layer_scale, scaled
 
 # Networks, the least lately used of which goes first: pictures may have any number of sizes. Frames that are seen in
 # four shifts need one for each, from near and from afar.
@@ -43,9 +43,9 @@ class OpenVinoBlocks:
                 "--runtime openvino: it is not installed; pip install 'videoparts[openvino]', or take torch"
             ) from None
         self._blocks = list(blocks)
-        if not all(is_plain(block) and is_plain_mlp(block.mlp) for block in self._blocks):
+        if not all_plain(self._blocks):
             raise SettingsError("--runtime openvino: it cannot run the blocks of this model; take torch")
-        self._given = activations(self._blocks, samples) if samples else None
+        self._given = activations(self._blocks, samples, dtype) if samples else None
         workers, threads = cores_each()
         self._properties = {
             "INFERENCE_PRECISION_HINT": "bf16" if dtype == torch.bfloat16 else "f32",

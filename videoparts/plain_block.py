@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -29,6 +30,11 @@ def is_plain_mlp(mlp: Any) -> bool:
 
     plain = type(mlp) is Mlp and type(mlp.act) is nn.GELU and mlp.act.approximate == "none"
     return plain and isinstance(mlp.norm, nn.Identity) and isinstance(mlp.fc1, nn.Linear)
+
+
+def all_plain(blocks: Iterable[Any]) -> bool:
+    """Whether all blocks are plain ones, their MLPs too."""
+    return all(is_plain(block) and is_plain_mlp(block.mlp) for block in blocks)
 
 
 def layer_scale(scale: nn.Module) -> torch.Tensor | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from .config import ExtractorSettings, FitSettings, RefineSettings
+from .config import ComputeSettings, ExtractorSettings, FitSettings, RefineSettings
 
 PresetName = Literal["fast", "balanced", "best"]
 
@@ -16,7 +16,7 @@ class Preset:
     """Settings that go together::
 
     best = PRESETS["best"]
-    extractor = ViTExtractor(best.extractor)
+    extractor = ViTExtractor(best.extractor, best.compute)
     parts = fit_parts(source, extractor, best.fit)
     masks = segment(source, extractor, parts, best.refine)
     """
@@ -24,6 +24,7 @@ class Preset:
     extractor: ExtractorSettings = field(default_factory=ExtractorSettings)
     fit: FitSettings = field(default_factory=FitSettings)
     refine: RefineSettings = field(default_factory=RefineSettings)
+    compute: ComputeSettings = field(default_factory=ComputeSettings)
 
     def with_model(self, model: str) -> Preset:
         """The preset for another model: where the stride does not divide its patches, the nearest one that does.
@@ -46,7 +47,10 @@ DEFAULT: PresetName = "balanced"
 # defaults are `balanced`. `fast` sees frames smaller, and so from farther off, from the start.
 PRESETS: Mapping[PresetName, Preset] = {
     "fast": Preset(
-        ExtractorSettings(load_size=336), FitSettings(frames=12, afar=False), RefineSettings(keys=8, window=9)
+        ExtractorSettings(load_size=336),
+        FitSettings(frames=12, afar=False),
+        RefineSettings(keys=8, window=9),
+        ComputeSettings(precision="quick"),
     ),
     "balanced": Preset(),
     # More frames to fit give it nothing: J is the same or a little lower with twice as many.

@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .activations import pink_noise
+from .activations import activations, pink_noise
 from .config import ComputeSettings, ExtractorSettings, Facet
 from .descriptors import log_bin, unit_length
-from .devices import on_device, precision_name, resolve_device, resolve_precision
+from .devices import multiplies_8_bits, on_device, resolve_device, resolve_precision
 from .errors import SettingsError, WeightsError
 from .facets import cls_attention, project
 from .fast_block import FastBlock, run_blocks
@@ -28,13 +28,14 @@ from .grid import Grid
 from .identity import ExtractorIdentity
 from .naming import Tensors, timm_name
 from .openvino_blocks import OpenVinoBlocks
-from .plain_block import is_plain
+from .plain_block import all_plain, is_plain
 from .positions import resample_positions, resampling_of
 from .resize import resize
+from .rounded_block import RoundedBlock
 from .shifts import Seen, seen_in_turn
 from .weights import Weights, find_weights
 
-_SAMPLES, _SAMPLE_PATCHES = 4, 16  # pictures, and patches along their sides
+_SAMPLES, _SAMPLE_PATCHES = 2, 16  # pictures, and patches along their sides
 _FEWEST = 8  # patches along the short side of a frame that show enough of it
 # What a descriptor never depends on: the head, and the norm after the last block.
 _UNUSED = ("norm.", "fc_norm.", "head.", "mask_token")
@@ -64,13 +65,18 @@ class ViTExtractor:
         compute = compute or ComputeSettings()
         self.device = resolve_device(compute.device)
         self.dtype = resolve_precision(compute.precision, self.device)
-        self.precision = precision_name(compute.precision, self.device)
+        rounded = multiplies_8_bits(compute, self.device)
         self.runtime = compute.runtime
         if self.runtime == "openvino" and self.device.type != "cpu":
             raise SettingsError(f"--runtime openvino runs on a CPU, not on {self.device}; take --device cpu, or torch")
         self.batch_size = compute.batch_size or (16 if self.device.type == "cuda" else 1)
         name = timm_name(settings.model)
         model, self.origin = load_model(settings.model, compute, weights)
+        if rounded and not all_plain(model.blocks):
+            if compute.precision == "int8":
+                raise SettingsError("--precision int8: it cannot run the blocks of this model; take auto")
+            rounded = False
+        self.precision = "int8" if rounded else str(self.dtype).removeprefix("torch.")
 
         self.patch_size: int = model.patch_embed.patch_size[0]
         self._stride = settings.stride or self.patch_size
@@ -192,7 +198,10 @@ class ViTExtractor:
         if self.runtime == "openvino":
             samples = self._samples() if self.precision == "int8" else []
             self._openvino = OpenVinoBlocks(copy.deepcopy(blocks), self.dtype, samples)
-        if self.device.type == "cpu" and self.dtype == torch.bfloat16 and self._openvino is None:
+        elif self.precision == "int8":
+            given = activations(blocks, self._samples(), self.dtype)
+            blocks = [RoundedBlock(block, its) for block, its in zip(blocks, given, strict=True)]
+        elif self.device.type == "cpu" and self.dtype == torch.bfloat16:
             blocks = [FastBlock(block) if is_plain(block) else block for block in blocks]
         self._blocks: Any = nn.ModuleList(blocks).to(self.device, self.dtype).eval().requires_grad_(False)
 
