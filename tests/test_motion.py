@@ -10,7 +10,7 @@ from moving import coloured, moved, texture
 
 from videoparts.flow import Flow
 from videoparts.frames import FrameBatch, Pixels
-from videoparts.motion import common_motion, flows_around, own_motion
+from videoparts.motion import Lumas, common_motion, flows_around, own_motion
 from videoparts.sources.around import Neighbourhood
 
 H, W = 54, 80  # pixels of a flow
@@ -147,9 +147,10 @@ def test_a_core_that_is_too_small_or_all_there_is(core: npt.NDArray[np.bool_]) -
 # From pictures
 
 
-def around(before: Pixels | None, here: Pixels, after: Pixels | None) -> Neighbourhood:
+def around(before: Pixels | None, here: Pixels, after: Pixels | None) -> Lumas:
     at = np.zeros(1, np.int64)
-    return Neighbourhood(FrameBatch(here[None], at, at, 1), before, after)  # type: ignore[arg-type]
+    frame = FrameBatch(here[None], at, at, 1)  # type: ignore[arg-type]
+    return Lumas.of(Neighbourhood(frame, before, after))
 
 
 def pasted(at: float, back: float = 0) -> Pixels:

@@ -24,6 +24,8 @@ from videoparts.foreground import find_foreground
 from videoparts.frames import FrameBatch, Pixels
 from videoparts.from_afar import Afar
 from videoparts.hierarchy import tree_tensors
+from videoparts.links import link_luma
+from videoparts.motion import Lumas
 from videoparts.object_parts import weight_of
 from videoparts.parts import PartModel
 from videoparts.probe import CentroidProbe, probe_tensors
@@ -209,7 +211,7 @@ def test_pass_2_asks_for_tokens(foreground: Foreground) -> None:
 
 @pytest.mark.parametrize("settings", [replace(FIT, motion="off"), replace(FIT, foreground="vote")])
 def test_no_flow_is_worked_out_in_vain(settings: FitSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    def forbidden(_: Neighbourhood) -> list[Flow]:
+    def forbidden(_: Lumas) -> list[Flow]:
         raise AssertionError
 
     monkeypatch.setattr(sampling, "flows_around", forbidden)
@@ -221,16 +223,37 @@ def test_no_flow_is_worked_out_in_vain(settings: FitSettings, monkeypatch: pytes
 def test_the_flow_of_a_sampled_frame_is_to_the_frames_next_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[tuple[int, bool, bool]] = []
 
-    def recorded(around: Neighbourhood) -> list[Flow]:
+    def recorded(around: Neighbourhood) -> Lumas:
         at = int(around.frame.index[0])
         before = around.before is not None and np.array_equal(around.before, frame(at - 1))
         after = around.after is not None and np.array_equal(around.after, frame(at + 1))
         given.append((at, before, after))
-        return []
+        return lumas_of(around)
 
-    monkeypatch.setattr(sampling, "flows_around", recorded)
+    lumas_of = Lumas.of
+    monkeypatch.setattr(Lumas, "of", recorded)
     fit_parts(clip(3), ColourExtractor(), FIT)
     assert given == [(0, False, True), (1, True, True), (2, True, False)]
+
+
+def test_each_sampled_frame_has_its_own_flow(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Sample] = []
+
+    def recorded(sample: Sample, settings: FitSettings, cues: Cues | None, afar: Afar | None) -> object:
+        given.append(sample)
+        return find_foreground(sample, settings, cues, afar)
+
+    def place(luma: Pixels) -> float:
+        """Where the bright is: it tells one frame from another."""
+        return float((luma * np.arange(luma.shape[1])).mean())
+
+    monkeypatch.setattr(sampling, "flows_around", lambda around: [np.full((2, 2, 2), place(around.here), np.float32)])
+    monkeypatch.setattr(foreground, "find_foreground", recorded)
+    fit_parts(clip(6), ColourExtractor(), FIT)
+    (sample,) = given
+    wanted = [place(link_luma(frame(at))) for at in range(6)]
+    assert len(set(wanted)) == 6
+    assert [float(one.flows[0].mean()) for one in sample.frames] == pytest.approx(wanted)
 
 
 def test_at_most_so_many_patches_are_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from .links import link, link_luma
 from .sources.around import Neighbourhood
 
 Map = npt.NDArray[np.float32]
+Luma = npt.NDArray[np.uint8]
 
 _THIN = 3  # every so many pixels of a flow field are enough
 _ROUNDS = 8  # of iteratively reweighted least squares
@@ -25,16 +27,30 @@ _SHARP = 8  # exponent of the coherence: splash and shadow move nearly as the ob
 _CORE = 8  # pixels of flow that are enough to fit an object's motion to
 
 
-def flows_around(neighbourhood: Neighbourhood) -> list[Flow]:
+@dataclass(frozen=True, repr=False)
+class Lumas:
+    """A frame and those next to it, as small as flow wants them: each (y, x) uint8."""
+
+    here: Luma
+    before: Luma | None
+    after: Luma | None
+
+    @classmethod
+    def of(cls, around: Neighbourhood) -> Lumas:
+        """Those of frames of any size."""
+        before, after = (None if some is None else link_luma(some) for some in (around.before, around.after))
+        return cls(link_luma(around.frame.pixels[0]), before, after)
+
+
+def flows_around(lumas: Lumas) -> list[Flow]:
     """Flow (y, x, 2) float32 from a frame to the one after and to the one before; none across a cut, thinned."""
-    here = link_luma(neighbourhood.frame.pixels[0])
     flows = []
-    if neighbourhood.after is not None:
-        after = link(here, link_luma(neighbourhood.after))
+    if lumas.after is not None:
+        after = link(lumas.here, lumas.after)
         if not after.cut:
             flows.append(after.forward)
-    if neighbourhood.before is not None:
-        before = link(link_luma(neighbourhood.before), here)
+    if lumas.before is not None:
+        before = link(lumas.before, lumas.here)
         if not before.cut:
             flows.append(before.backward)
     return [flow[_THIN // 2 :: _THIN, _THIN // 2 :: _THIN] for flow in flows]

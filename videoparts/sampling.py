@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,13 @@ import torch.nn.functional as F
 from .cache import FeatureCache
 from .clock import StageClock
 from .config import FitSettings
-from .devices import on_all_cores
+from .devices import cores_each, on_all_cores
 from .errors import FitError
 from .features import Extractor, Features
 from .flow import Flow
 from .frames import Pixels
 from .keyframes import interval
-from .motion import flows_around
+from .motion import Lumas, flows_around
 from .one_thread import each_on_one_thread, one_thread
 from .resize import resize
 from .saliency import object_heads, saliency, smooth_saliency
@@ -106,13 +107,18 @@ class Sampler:
             seed.require_inside(source.info)
         most = max(1, self.settings.descriptors // count)
         seen: list[_Seen] = []
+        flows: list[list[Flow]] = []
         plain = True
-        for neighbourhood, features, flows in self._extracted(source, count, None if seed is None else seed.seconds):
+        for found in self._extracted(source, count, None if seed is None else seed.seconds):
+            if isinstance(found, list):
+                flows += [_fewer(its, _VECTORS // count) for its in found]
+                continue
+            neighbourhood, features = found
             if self.cache is not None:
                 self.cache.put(source.info.path, int(neighbourhood.frame.index[0]), features)
             height, width = neighbourhood.frame.size
             plain = plain and _is_plain(neighbourhood.frame.pixels[0])
-            one = _Seen.of(features, _fewer(flows, _VECTORS // count), height / width, most)
+            one = _Seen.of(features, [], height / width, most)
             if seed is None:
                 one = replace(one, small=self._small(neighbourhood.frame.pixels))
             if seed is not None and neighbourhood.marked:
@@ -121,6 +127,8 @@ class Sampler:
             seen.append(one)
             if self.on_frames is not None:
                 self.on_frames(1)
+        if flows:
+            seen = [replace(one, flows=its) for one, its in zip(seen, flows, strict=True)]
         if seed is not None and seen and all(one.seed is None for one in seen):
             raise FitError(
                 f"{source.info.path}: the frame at {seed.seconds:g} seconds, where --object or --box marks the object, "
@@ -162,23 +170,39 @@ class Sampler:
 
     def _extracted(
         self, source: Source, count: int, at: float | None
-    ) -> Iterator[tuple[Neighbourhood, Features, list[Flow]]]:
-        """Sampled frames, with their features and their flow to the frames around."""
+    ) -> Iterator[tuple[Neighbourhood, Features] | list[list[Flow]]]:
+        """Sampled frames with their features; then, if they are wanted, the flows from them to the frames around, of
+        some frames at a time.
+
+        Flow comes last, since it takes less time: where frames do not divide evenly among the cores, those that would
+        be idle while the ViT sees the last one have this to do.
+        """
         motion = self.settings.motion == "auto" and self.settings.foreground == "probe"
 
-        def extract(neighbourhood: Neighbourhood) -> tuple[Neighbourhood, Features, list[Flow]]:
-            flows: list[Flow] = []
-            if motion:
-                with self.clock.stage("flow"):
-                    flows = flows_around(neighbourhood)
+        def extract(neighbourhood: Neighbourhood) -> tuple[Neighbourhood, Features]:
             with self.clock.stage("vit"):
                 pixels = neighbourhood.frame.pixels
-                return neighbourhood, self.extractor.extract(pixels, attention=True, tokens=True), flows
+                return neighbourhood, self.extractor.extract(pixels, attention=True, tokens=True)
+
+        def flows(some: Sequence[Lumas]) -> list[list[Flow]]:
+            with self.clock.stage("flow"):
+                return [flows_around(lumas) for lumas in some]
+
+        def tasks() -> Iterator[Callable[[], tuple[Neighbourhood, Features] | list[list[Flow]]]]:
+            kept = []
+            for neighbourhood in around:
+                if motion:
+                    kept.append(Lumas.of(neighbourhood))
+                yield partial(extract, neighbourhood)
+            share = -(-len(kept) // cores_each()[0])
+            for first in range(0, len(kept), max(1, share)):
+                yield partial(flows, kept[first : first + share])
 
         sampled = source.sample_around(count, at, beside=motion, among=self._among(source, count))
         around = prefetch(self.clock.timed("decode", sampled))
-        with closing(around), closing(on_all_cores(extract, around, self.extractor.device)) as extracted:
-            yield from extracted
+        done = on_all_cores(lambda task: task(), tasks(), self.extractor.device)
+        with closing(around), closing(done):
+            yield from done
 
     def _among(self, source: Source, count: int) -> int:
         """Every so many frames are those to choose from."""
