@@ -3,12 +3,12 @@
 ::
 
     python samples/compare_presets.py DATA [--clips libby soapbox] [--presets balanced fast best vote]
-            [--runtime openvino] [--precision int8]
+            [--runtime openvino] [--precision int8] [--runs 3]
 
 DATA is a folder of clips, each with frames/ and masks/. "vote" is balanced with the paper's foreground and the layer
 that suits it. Time is that of all that ``videoparts overlay`` does once the model is loaded: decode, fit, label,
-paint, encode. The presets take turns, so that a noisy machine treats them alike; the last column is the frames a
-second over those of the first preset.
+paint, encode; the median of the runs. The presets take turns, so that a noisy machine treats them alike; the last
+column is the frames a second over those of the first preset.
 
 J: intersection over union of "any part" with the mask, mean over frames, then over clips. T: agreement of parts from
 frame to frame along the optical flow.
@@ -20,10 +20,10 @@ import argparse
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import get_args
 
 import torch
@@ -112,6 +112,7 @@ def main() -> None:
     parser.add_argument("--presets", nargs="+", default=["balanced", "fast"], choices=list(ROWS))
     parser.add_argument("--runtime", choices=get_args(Runtime), default="torch")
     parser.add_argument("--precision", choices=get_args(Precision), help="default: that of each preset")
+    parser.add_argument("--runs", type=int, default=1)
     given = parser.parse_args()
     clips = sorted(path for path in given.data.iterdir() if (path / "frames").is_dir() and (path / "masks").is_dir())
     clips = [clip for clip in clips if not given.clips or clip.name in given.clips]
@@ -125,9 +126,14 @@ def main() -> None:
         for name, extractor in extractors.items():  # until the allocator has seen all sizes, the ViT takes longer
             overlay(clips[0], extractor, name, Path(folder))
         for clip in clips:
+            rates: dict[str, list[float]] = {name: [] for name in given.presets}
+            for _ in range(given.runs - 1):
+                for name, extractor in extractors.items():
+                    rates[name].append(overlay(clip, extractor, name, Path(folder))[1].rate)
             for name, extractor in extractors.items():
-                found[name].append(judged(clip, *overlay(clip, extractor, name, Path(folder))))
-                one = found[name][-1]
+                one = judged(clip, *overlay(clip, extractor, name, Path(folder)))
+                one = replace(one, rate=median([*rates[name], one.rate]))
+                found[name].append(one)
                 print(f"{clip.name} {name}: J {one.j:.3f} T {one.t:.3f}, {one.rate:.2f} frames/s", flush=True)
     print(
         f"\n{'':10}{'J':>7}{'T':>7}{'frames/s':>10}{'seen':>7}{'times':>7}   times of each: {[c.name for c in clips]}"
