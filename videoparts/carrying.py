@@ -21,7 +21,7 @@ from .ways import Scores, Way
 
 T = TypeVar("T")
 
-_DIFFERENT = 0.55  # share of the object that two key frames do not agree on, from which on one between them is seen
+_DIFFERENT = 0.6  # share of the object that two key frames do not agree on, from which on one between them is seen
 _SOME = 0.5  # of an object: with less of it everywhere, there is nothing to agree on
 _LEAST_TRUST = 0.02  # of what can be followed to no key frame: it takes what there is at the end of the way
 
