@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoparts.flow import Flow
+from videoparts.motion import Motion
 from videoparts.sample import FrameSample, Sample
 
 H, W = 18, 32  # patches of a frame
@@ -17,7 +18,7 @@ FINE = 3  # pixels of a flow field along a patch
 
 Mask = npt.NDArray[np.bool_]
 Place = Callable[[int], Mask]
-Motion = Callable[[int], tuple[float, float]]
+Moves = Callable[[int], tuple[float, float]]
 
 
 def box(top: int, left: int, height: int, width: int) -> Mask:
@@ -37,7 +38,7 @@ class Thing:
     looks: int  # number of a prototype; things with one number look alike
     place: Place
     salient: float = 1.0  # times the frame's mean
-    motion: Motion = still  # right and down, in pixels of a flow field, to the next frame
+    motion: Moves = still  # right and down, in pixels of a flow field, to the next frame
 
 
 @dataclass
@@ -83,7 +84,7 @@ class Scene:
                     saliency=(salient / salient.mean()).astype(np.float32),
                     paper_saliency=((salient - salient.min()) / np.ptp(salient)).astype(np.float32),
                     aspect=H / W,
-                    flows=[self._flow(i, label, shake, sign) for sign in (1, -1)] if self.flowing else [],
+                    motion=Motion([self._flow(i, label, shake, sign) for sign in (1, -1)] if self.flowing else []),
                 )
             )
         return Sample(frames)

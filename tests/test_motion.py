@@ -10,7 +10,7 @@ from moving import coloured, moved, texture
 
 from videoparts.flow import Flow
 from videoparts.frames import FrameBatch, Pixels
-from videoparts.motion import Lumas, common_motion, flows_around, own_motion
+from videoparts.motion import Lumas, Map, Motion, common_motion, flows_around, to_patches
 from videoparts.sources.around import Neighbourhood
 
 H, W = 54, 80  # pixels of a flow
@@ -44,21 +44,28 @@ def patches(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return np.asarray(share > 0.99)
 
 
+def own_of(flows: list[Flow], shape: tuple[int, int]) -> Map | None:
+    """By patches."""
+    motion = Motion(flows)
+    assert motion.own is motion.own  # worked out once
+    return None if motion.own is None else to_patches(motion.own, shape)
+
+
 def outside(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return patches(~mask)
 
 
 @pytest.mark.parametrize("camera", CAMERAS)
 def test_a_camera_alone_is_no_motion(camera: str) -> None:
-    assert own_motion([CAMERAS[camera]], SHAPE) is None
-    assert own_motion([CAMERAS[camera], -CAMERAS[camera]], SHAPE) is None
+    assert own_of([CAMERAS[camera]], SHAPE) is None
+    assert own_of([CAMERAS[camera], -CAMERAS[camera]], SHAPE) is None
 
 
 @pytest.mark.parametrize("camera", CAMERAS)
 def test_a_square_that_moves_by_itself_stands_out(camera: str) -> None:
     mask = square()
     moving = CAMERAS[camera] + mask[..., None] * np.array([2.0, 1.0], np.float32)
-    own = own_motion([moving], SHAPE)
+    own = own_of([moving], SHAPE)
     assert own is not None
     assert own.shape == SHAPE
     assert own.dtype == np.float32
@@ -69,7 +76,7 @@ def test_a_square_that_moves_by_itself_stands_out(camera: str) -> None:
 
 def test_a_square_that_stands_still_stands_out_of_a_pan() -> None:
     mask = square()
-    own = own_motion([flow(3, 0) * ~mask[..., None]], SHAPE)
+    own = own_of([flow(3, 0) * ~mask[..., None]], SHAPE)
     assert own is not None
     assert own[patches(mask)].min() > 0.95
     assert own[outside(mask)].max() < 0.15
@@ -77,13 +84,13 @@ def test_a_square_that_stands_still_stands_out_of_a_pan() -> None:
 
 def test_what_is_smaller_than_noise_is_no_motion() -> None:
     mask = square()[..., None]
-    assert own_motion([flow(0, 0) + mask * np.array([0.2, 0.0], np.float32)], SHAPE) is None
-    assert own_motion([flow(0, 0) + mask * np.array([0.4, 0.0], np.float32)], SHAPE) is not None
+    assert own_of([flow(0, 0) + mask * np.array([0.2, 0.0], np.float32)], SHAPE) is None
+    assert own_of([flow(0, 0) + mask * np.array([0.4, 0.0], np.float32)], SHAPE) is not None
 
 
 def test_a_picture_in_which_everything_moves_its_own_way_says_nothing() -> None:
     churning = np.random.default_rng(0).normal(size=(H, W, 2)).astype(np.float32)
-    assert own_motion([4 * churning], SHAPE) is None
+    assert own_of([4 * churning], SHAPE) is None
 
 
 def test_of_two_neighbours_the_one_that_explains_more_counts() -> None:
@@ -92,7 +99,7 @@ def test_of_two_neighbours_the_one_that_explains_more_counts() -> None:
     forth = flow(0, 0) + mask[..., None] * np.array([2.0, 0.0], np.float32)
     back = flow(0, 0, seed=1) - mask[..., None] * np.array([2.0, 0.0], np.float32)
     wrong = forth + uncovered[..., None] * np.array([3.0, 3.0], np.float32)
-    alone, both = own_motion([wrong], SHAPE), own_motion([wrong, back], SHAPE)
+    alone, both = own_of([wrong], SHAPE), own_of([wrong, back], SHAPE)
     assert alone is not None
     assert both is not None
     assert alone[patches(uncovered)].min() > 0.9
@@ -101,7 +108,7 @@ def test_of_two_neighbours_the_one_that_explains_more_counts() -> None:
 
 
 def test_without_flow_nothing_is_known() -> None:
-    assert own_motion([], SHAPE) is None
+    assert own_of([], SHAPE) is None
     assert common_motion([], np.ones(SHAPE, bool)) is None
 
 
@@ -124,7 +131,7 @@ def test_an_object_that_fills_most_of_the_frame_is_not_the_background() -> None:
     moving = flow(0, 0) + mask[..., None] * np.array([3.0, 1.0], np.float32)
     assert mask.mean() > 0.7
     # By itself, the rest would be what moves.
-    own = own_motion([moving], SHAPE)
+    own = own_of([moving], SHAPE)
     assert own is not None
     assert own[outside(mask)].mean() > 3 * own[patches(mask)].mean()
     common = common_motion([moving], patches(mask))
@@ -187,7 +194,7 @@ def test_there_is_no_flow_across_a_cut() -> None:
 @pytest.mark.parametrize("camera", [0.0, 4.0])
 def test_a_square_is_found_in_pictures(camera: float) -> None:
     flows = flows_around(around(pasted(-5, -camera), pasted(0), pasted(5, camera)))
-    own = own_motion(flows, (16, 24))
+    own = own_of(flows, (16, 24))
     assert own is not None
     inside = np.zeros((16, 24), bool)
     inside[5:11, 6:12] = True
@@ -197,4 +204,4 @@ def test_a_square_is_found_in_pictures(camera: float) -> None:
     assert own[margin].mean() < 0.1
     still = flows_around(around(pasted(0), pasted(0), pasted(0)))
     assert len(still) == 2
-    assert own_motion(still, (16, 24)) is None
+    assert own_of(still, (16, 24)) is None

@@ -253,7 +253,7 @@ def test_each_sampled_frame_has_its_own_flow(monkeypatch: pytest.MonkeyPatch) ->
     (sample,) = given
     wanted = [place(link_luma(frame(at))) for at in range(6)]
     assert len(set(wanted)) == 6
-    assert [float(one.flows[0].mean()) for one in sample.frames] == pytest.approx(wanted)
+    assert [float(one.motion.flows[0].mean()) for one in sample.frames] == pytest.approx(wanted)
 
 
 def test_at_most_so_many_patches_are_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -56,8 +57,20 @@ def flows_around(lumas: Lumas) -> list[Flow]:
     return [flow[_THIN // 2 :: _THIN, _THIN // 2 :: _THIN] for flow in flows]
 
 
-def own_motion(flows: Sequence[Flow], shape: tuple[int, int]) -> Map | None:
-    """How far each patch moves otherwise than the picture as a whole, 0 to 1, (h, w).
+@dataclass(frozen=True, repr=False)
+class Motion:
+    """The flows of a frame, and what moves by itself in it, which is worked out once."""
+
+    flows: Sequence[Flow] = ()  # of `flows_around`, or rows and columns of them
+
+    @cached_property
+    def own(self) -> Map | None:
+        """See `own_motion`."""
+        return own_motion(self.flows)
+
+
+def own_motion(flows: Sequence[Flow]) -> Map | None:
+    """How far each pixel of the flows moves otherwise than the picture as a whole, 0 to 1, (y, x).
 
     The picture's own motion, that of the camera, is a function of the place, fitted robustly: an affine one, since one
     with more freedom follows a large object; a quadratic one where that fits much better, as with a tilting wide lens.
@@ -80,7 +93,7 @@ def own_motion(flows: Sequence[Flow], shape: tuple[int, int]) -> Map | None:
         own = stands_out if own is None else np.minimum(own, stands_out)
     if own is None or not moves or np.quantile(own, 1 - _SOME) < _CLEARLY:
         return None
-    return _to_patches(own, shape)
+    return own
 
 
 def common_motion(flows: Sequence[Flow], core: npt.NDArray[np.bool_]) -> Map | None:
@@ -105,7 +118,7 @@ def common_motion(flows: Sequence[Flow], core: npt.NDArray[np.bool_]) -> Map | N
         a, b = (background + noise) ** 2, (together + noise) ** 2
         share = ((a / (a + b)) ** _SHARP).astype(np.float32)
         best = share if best is None else np.maximum(best, share)
-    return None if best is None else _to_patches(best, (core.shape[0], core.shape[1]))
+    return None if best is None else to_patches(best, (core.shape[0], core.shape[1]))
 
 
 def _quadratic(flow: Flow) -> npt.NDArray[np.float64]:
@@ -137,5 +150,6 @@ def _residual(
     return residual.reshape(flow.shape[:2]), noise
 
 
-def _to_patches(plane: Map, shape: tuple[int, int]) -> Map:
+def to_patches(plane: Map, shape: tuple[int, int]) -> Map:
+    """A map (y, x) of pixels for the patches (h, w) of the same frame."""
     return np.asarray(cv2.resize(plane, shape[::-1], interpolation=cv2.INTER_AREA), dtype=np.float32)

@@ -32,7 +32,7 @@ def patches_of(things: Things, sample: Sample, certainty: Floats) -> tuple[PartS
         certainty: (n,) how certain those are on the object; 0: off it.
     """
     inside = certainty > 0
-    tensors = torch.from_numpy(sample.descriptors[inside]), torch.from_numpy(sample.tokens[inside])
+    tensors = torch.from_numpy(sample.descriptors_of(inside)), torch.from_numpy(sample.tokens[inside])
     joined, frame = joined_descriptors(things, *tensors), sample.frame[inside]
     weight = weight_of(sample.maps(certainty))[inside]
     space = PartSpace.of(things, joined, frame, weight)

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .clustering import Floats
-from .flow import Flow
 from .frames import Pixels
+from .motion import Motion
 from .sources.selection import spread
 
 _A_MAP = 200  # patches of a frame, as 10 x 19, that still show where an object ends
@@ -29,7 +29,7 @@ class FrameSample:
     saliency: Floats  # (h, w) 1 is the mean of the frame
     paper_saliency: Floats  # (h, w) 0..1 within the frame, as the paper takes it
     aspect: float  # height over width of the frame
-    flows: list[Flow] = field(default_factory=list)  # to the frames next to it, see `motion.flows_around`
+    motion: Motion = field(default_factory=Motion)  # to the frames next to it
     seed: npt.NDArray[np.bool_] | None = None  # (h, w): where the user has said the object is
     clip: int = 0  # which of the sources it is of
     step: int = 1  # of so many rows and columns of the clip's own sample one is left
@@ -43,8 +43,8 @@ class FrameSample:
         return self.saliency.shape[0], self.saliency.shape[1]
 
     def thinned(self, most: int) -> FrameSample:
-        """Rows and columns of the frame, so few that about ``most`` patches are left at most; without its flow and the
-        small picture."""
+        """Rows and columns of the frame, so few that about ``most`` patches are left at most; without its motion and
+        the small picture."""
         step = thinning(self.shape, most)
         rows, columns = (every(length, step) for length in self.shape)
 
@@ -57,7 +57,7 @@ class FrameSample:
             tokens=thin(self.tokens),
             saliency=thin(self.saliency),
             paper_saliency=thin(self.paper_saliency),
-            flows=[],
+            motion=Motion(),
             small=None,
             seed=None if self.seed is None else thin(self.seed),
             step=self.step * step,
@@ -106,6 +106,10 @@ class Sample:
     def tokens(self) -> Floats:
         """(n, D2)."""
         return _rows([f.tokens for f in self.frames])
+
+    def descriptors_of(self, marks: npt.NDArray[np.bool_]) -> Floats:
+        """Those of the patches that are marked (n,): less to put together than `descriptors`, most of the time."""
+        return np.concatenate([f.descriptors[some] for f, some in zip(self.frames, self.maps(marks), strict=True)])
 
     def maps(self, values: npt.NDArray[Scalar]) -> list[npt.NDArray[Scalar]]:
         """Values (n,) of all patches as one map (h, w) a frame."""

@@ -22,7 +22,7 @@ from .features import Extractor, Features
 from .flow import Flow
 from .frames import Pixels
 from .keyframes import interval
-from .motion import Lumas, flows_around
+from .motion import Lumas, Motion, flows_around
 from .one_thread import each_on_one_thread, one_thread
 from .resize import resize
 from .saliency import object_heads, saliency, smooth_saliency
@@ -107,18 +107,18 @@ class Sampler:
             seed.require_inside(source.info)
         most = max(1, self.settings.descriptors // count)
         seen: list[_Seen] = []
-        flows: list[list[Flow]] = []
+        motions: list[Motion] = []
         plain = True
         for found in self._extracted(source, count, None if seed is None else seed.seconds):
             if isinstance(found, list):
-                flows += [_fewer(its, _VECTORS // count) for its in found]
+                motions += found
                 continue
             neighbourhood, features = found
             if self.cache is not None:
                 self.cache.put(source.info.path, int(neighbourhood.frame.index[0]), features)
             height, width = neighbourhood.frame.size
             plain = plain and _is_plain(neighbourhood.frame.pixels[0])
-            one = _Seen.of(features, [], height / width, most)
+            one = _Seen.of(features, Motion(), height / width, most)
             if seed is None:
                 one = replace(one, small=self._small(neighbourhood.frame.pixels))
             if seed is not None and neighbourhood.marked:
@@ -127,8 +127,8 @@ class Sampler:
             seen.append(one)
             if self.on_frames is not None:
                 self.on_frames(1)
-        if flows:
-            seen = [replace(one, flows=its) for one, its in zip(seen, flows, strict=True)]
+        if motions:
+            seen = [replace(one, motion=its) for one, its in zip(seen, motions, strict=True)]
         if seed is not None and seen and all(one.seed is None for one in seen):
             raise FitError(
                 f"{source.info.path}: the frame at {seed.seconds:g} seconds, where --object or --box marks the object, "
@@ -152,7 +152,7 @@ class Sampler:
         def extract(frame: FrameSample) -> _Seen:
             assert frame.small is not None
             features = extractor.extract(frame.small[None], attention=True, tokens=True)
-            return _Seen.of(features, frame.flows, frame.aspect, most)
+            return _Seen.of(features, frame.motion, frame.aspect, most)
 
         on_cpu = self.extractor.device.type == "cpu"
         with self.clock.stage("vit"):
@@ -170,35 +170,38 @@ class Sampler:
 
     def _extracted(
         self, source: Source, count: int, at: float | None
-    ) -> Iterator[tuple[Neighbourhood, Features] | list[list[Flow]]]:
-        """Sampled frames with their features; then, if they are wanted, the flows from them to the frames around, of
-        some frames at a time.
+    ) -> Iterator[tuple[Neighbourhood, Features] | list[Motion]]:
+        """Sampled frames with their features; then, if it is wanted, their motion, of some frames at a time.
 
-        Flow comes last, since it takes less time: where frames do not divide evenly among the cores, those that would
+        Motion comes last, since it takes less time: where frames do not divide evenly among the cores, those that would
         be idle while the ViT sees the last one have this to do.
         """
-        motion = self.settings.motion == "auto" and self.settings.foreground == "probe"
+        wanted = self.settings.motion == "auto" and self.settings.foreground == "probe"
 
         def extract(neighbourhood: Neighbourhood) -> tuple[Neighbourhood, Features]:
             with self.clock.stage("vit"):
                 pixels = neighbourhood.frame.pixels
                 return neighbourhood, self.extractor.extract(pixels, attention=True, tokens=True)
 
-        def flows(some: Sequence[Lumas]) -> list[list[Flow]]:
+        def motions(some: Sequence[Lumas]) -> list[Motion]:
             with self.clock.stage("flow"):
-                return [flows_around(lumas) for lumas in some]
+                found = [Motion(_fewer(flows_around(lumas), _VECTORS // count)) for lumas in some]
+                if at is None:  # else what moves by itself is not asked for
+                    for one in found:
+                        _ = one.own
+                return found
 
-        def tasks() -> Iterator[Callable[[], tuple[Neighbourhood, Features] | list[list[Flow]]]]:
+        def tasks() -> Iterator[Callable[[], tuple[Neighbourhood, Features] | list[Motion]]]:
             kept = []
             for neighbourhood in around:
-                if motion:
+                if wanted:
                     kept.append(Lumas.of(neighbourhood))
                 yield partial(extract, neighbourhood)
             share = -(-len(kept) // cores_each()[0])
             for first in range(0, len(kept), max(1, share)):
-                yield partial(flows, kept[first : first + share])
+                yield partial(motions, kept[first : first + share])
 
-        sampled = source.sample_around(count, at, beside=motion, among=self._among(source, count))
+        sampled = source.sample_around(count, at, beside=wanted, among=self._among(source, count))
         around = prefetch(self.clock.timed("decode", sampled))
         done = on_all_cores(lambda task: task(), tasks(), self.extractor.device)
         with closing(around), closing(done):
@@ -219,13 +222,13 @@ class _Seen:
     descriptors: torch.Tensor  # (h, w, D)
     tokens: torch.Tensor  # (h, w, D2)
     attention: torch.Tensor  # (heads, h, w)
-    flows: list[Flow]
+    motion: Motion
     aspect: float
     seed: npt.NDArray[np.bool_] | None = None  # (h, w): what the user has marked
     small: Pixels | None = None  # (y, x, 3): the frame itself, as it is looked at from afar
 
     @classmethod
-    def of(cls, features: Features, flows: list[Flow], aspect: float, most: int) -> _Seen:
+    def of(cls, features: Features, motion: Motion, aspect: float, most: int) -> _Seen:
         """Every other row and column of one frame's patches, or fewer, so that at most about ``most`` are left."""
         assert features.attention is not None
         assert features.tokens is not None
@@ -237,7 +240,7 @@ class _Seen:
             features.descriptors[0, rows, columns].cpu().contiguous(),
             features.tokens[0, rows, columns].cpu().contiguous(),
             features.attention[0, :, rows, columns].cpu().contiguous(),
-            flows,
+            motion,
             aspect,
         )
 
@@ -250,7 +253,7 @@ class _Seen:
             saliency=smooth_saliency(self.attention[None], later[None], heads)[0].numpy(),
             paper_saliency=saliency(self.attention[None], heads)[0].numpy(),
             aspect=self.aspect,
-            flows=self.flows,
+            motion=self.motion,
             seed=self.seed,
             clip=clip,
             small=self.small,

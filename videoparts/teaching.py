@@ -17,7 +17,7 @@ import torch
 
 from .clustering import Floats
 from .evidence import Clusterings, Cue, Cues, Values
-from .motion import common_motion, own_motion
+from .motion import common_motion, to_patches
 from .one_thread import each_on_one_thread, meanwhile
 from .probe import LinearProbe
 from .sample import Sample
@@ -96,7 +96,9 @@ def _first_from_cues(sample: Sample, cues: Cues) -> _First:
     salient = sample.saliency.astype(np.float64) if cues.saliency else np.ones(len(sample))
     own = None
     if cues.motion:
-        own = _gather(sample, each_on_one_thread(lambda frame: own_motion(frame.flows, frame.shape), sample.frames))
+        found = each_on_one_thread(lambda frame: frame.motion.own, sample.frames)
+        maps = zip(found, sample.frames, strict=True)
+        own = _gather(sample, [None if one is None else to_patches(one, frame.shape) for one, frame in maps])
     moving = [] if own is None else [own]
     score = np.mean([clusterings.score([Cue(salient, power), *moving]) for power in _STILL_POWERS], axis=0)
     rounds = cues.rounds if own is None else min(_FIRST_ROUNDS, cues.rounds)
@@ -140,7 +142,9 @@ def _likeness(sample: Sample) -> Values:
 
 def _common(sample: Sample, mask: Marks) -> Cue | None:
     pairs = list(zip(sample.frames, sample.maps(mask), strict=True))
-    return _gather(sample, each_on_one_thread(lambda pair: common_motion(pair[0].flows, pair[1]), pairs), _MOST_POWER)
+    return _gather(
+        sample, each_on_one_thread(lambda pair: common_motion(pair[0].motion.flows, pair[1]), pairs), _MOST_POWER
+    )
 
 
 def _gather(sample: Sample, maps: list[npt.NDArray[np.float32] | None], most: float = 1.0) -> Cue | None:
