@@ -68,8 +68,8 @@ class PresetOptions:
     """Which defaults the other options have."""
 
     preset: PresetName = DEFAULT
-    """Defaults of the model, load size, stride, frames to fit, window and refinement. fast: a smaller picture;
-    best: a finer one, slower. Whatever else is given beats them."""
+    """Defaults of the model, load size, stride, precision, frames to fit, window and refinement. fast: a smaller
+    picture; best: a finer one, slower. Whatever else is given beats them."""
 
 
 @dataclass(frozen=True)
