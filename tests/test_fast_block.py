@@ -14,25 +14,23 @@ import torch
 import torch.nn.functional as F
 from timm.layers import GluMlp, Mlp
 from timm.layers.attention import Attention
-from timm.models.vision_transformer import Block
-from tiny import DEPTH, HEADS, PATCH, TINY, WIDTH, random_tensors, tiny_extractor, tiny_weights
+from tiny import (
+    DEPTH,
+    HEADS,
+    PATCH,
+    TINY,
+    WIDTH,
+    random_tensors,
+    tiny_block,
+    tiny_extractor,
+    tiny_tokens,
+    tiny_weights,
+)
 from torch import nn
 
 from videoparts import packed_linear
 from videoparts.fast_block import FastBlock, FastMlp, OtherMlp, run_blocks
 from videoparts.plain_block import is_plain, is_plain_mlp
-
-Norm = functools.partial(nn.LayerNorm, eps=1e-6)
-
-
-def block(**more: Any) -> Any:
-    made = Block(WIDTH, HEADS, qkv_bias=True, norm_layer=Norm, **more).eval().requires_grad_(False)
-    made.load_state_dict(random_tensors(made))
-    return made
-
-
-def tokens(count: int, seed: int = 0) -> torch.Tensor:
-    return torch.randn(2, count, WIDTH, generator=torch.Generator().manual_seed(seed)).bfloat16()
 
 
 def difference(made: Any, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -49,22 +47,20 @@ def difference(made: Any, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 def test_equals_timms(scale: float | None, count: int, can_pack: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not can_pack:
         monkeypatch.setattr(packed_linear, "can_pack", lambda: False)
-    found, wanted = difference(block(init_values=scale), tokens(count))
+    found, wanted = difference(tiny_block(init_values=scale), tiny_tokens(count))
     assert (found - wanted).norm() < 0.01 * wanted.norm()
 
 
 def test_equals_timms_without_biases() -> None:
-    made = Block(WIDTH, HEADS, qkv_bias=False, proj_bias=False, norm_layer=Norm).eval().requires_grad_(False)
-    made.load_state_dict(random_tensors(made))
-    found, wanted = difference(made, tokens(40))
+    found, wanted = difference(tiny_block(qkv_bias=False, proj_bias=False), tiny_tokens(40))
     assert (found - wanted).norm() < 0.01 * wanted.norm()
 
 
 def test_an_mlp_of_another_kind_stays_as_it_is() -> None:
-    made = block(init_values=0.5, mlp_layer=functools.partial(GluMlp, gate_last=False))
+    made = tiny_block(init_values=0.5, mlp_layer=functools.partial(GluMlp, gate_last=False))
     assert is_plain(made)
     assert isinstance(FastBlock(made).mlp, OtherMlp)
-    found, wanted = difference(made, tokens(40))
+    found, wanted = difference(made, tiny_tokens(40))
     assert (found - wanted).norm() < 0.015 * wanted.norm()
 
 
@@ -72,38 +68,38 @@ def test_an_mlp_of_another_kind_stays_as_it_is() -> None:
     "act", [nn.ReLU, functools.partial(nn.GELU, approximate="tanh"), nn.SiLU], ids=["relu", "tanh", "silu"]
 )
 def test_an_mlp_with_another_activation_stays_as_it_is(act: Callable[[], nn.Module]) -> None:
-    made = block(act_layer=act)
+    made = tiny_block(act_layer=act)
     assert isinstance(FastBlock(made).mlp, OtherMlp)
-    assert isinstance(FastBlock(block()).mlp, FastMlp)
-    found, wanted = difference(made, tokens(40))
+    assert isinstance(FastBlock(tiny_block()).mlp, FastMlp)
+    found, wanted = difference(made, tiny_tokens(40))
     assert (found - wanted).norm() < 0.015 * wanted.norm()
 
 
 def test_what_all_keys_have_in_common_is_left_out() -> None:
     # A bias of the keys has no part in attention, but scores in the hundreds would be rounded to whole numbers.
-    made = block()
-    wanted = made.double()(tokens(60).double())
+    made = tiny_block()
+    wanted = made.double()(tiny_tokens(60).double())
     made = made.float()
     made.attn.qkv.bias[WIDTH : 2 * WIDTH] += 300
-    assert (made.double()(tokens(60).double()) - wanted).norm() < 1e-9 * wanted.norm()
-    found, wanted = difference(made.float(), tokens(60))
+    assert (made.double()(tiny_tokens(60).double()) - wanted).norm() < 1e-9 * wanted.norm()
+    found, wanted = difference(made.float(), tiny_tokens(60))
     assert (found - wanted).norm() < 0.01 * wanted.norm()
 
 
 def test_only_the_plain_one_is_replaced() -> None:
-    assert is_plain(block())
-    assert is_plain(block(init_values=1.0))
-    assert not is_plain(block(qk_norm=True))
-    assert not is_plain(block(scale_attn_norm=True))
+    assert is_plain(tiny_block())
+    assert is_plain(tiny_block(init_values=1.0))
+    assert not is_plain(tiny_block(qk_norm=True))
+    assert not is_plain(tiny_block(scale_attn_norm=True))
     assert not is_plain(nn.Linear(WIDTH, WIDTH))
-    made = block()
+    made = tiny_block()
     made.attn.gate = nn.Linear(WIDTH, WIDTH)
     assert not is_plain(made)
 
     class Another(Attention):  # type: ignore[misc]
         pass
 
-    made = block()
+    made = tiny_block()
     made.attn = Another(WIDTH, HEADS)
     assert not is_plain(made)
     assert not is_plain_mlp(Mlp(WIDTH, use_conv=True))
@@ -117,8 +113,8 @@ def test_it_is_used_in_bf16_on_a_cpu_and_nowhere_else(family: str) -> None:
 
 
 def test_blocks_run_as_far_as_is_asked() -> None:
-    blocks = nn.ModuleList([block(), block(), block()])
-    x = tokens(7).float()
+    blocks = nn.ModuleList([tiny_block(), tiny_block(), tiny_block()])
+    x = tiny_tokens(7).float()
     with torch.inference_mode():
         first = blocks[0](x)
         second = blocks[1](first)

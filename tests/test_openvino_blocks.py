@@ -12,6 +12,7 @@ import pytest
 import slow_vit
 import torch
 import torch.nn.functional as F
+from rounding import require_close_to_fp32
 from tiny import DEPTH, HEADS, PATCH, TINY, tiny_extractor, tiny_weights
 
 from videoparts.config import ComputeSettings, ExtractorSettings
@@ -64,18 +65,7 @@ def test_bf16_is_close_to_fp32(extractor: ViTExtractor, photograph: Any) -> None
 
 
 def test_int8_is_close_to_fp32(extractor: ViTExtractor, photograph: Any) -> None:
-    rounded = ViTExtractor(ExtractorSettings(), replace(OPENVINO, precision="int8"))
-    assert rounded.precision == "int8"
-    assert rounded.identity == extractor.identity
-    pixels = torch.from_numpy(photograph)[None]
-    ours, exact = (e.extract(pixels, attention=True, tokens=True) for e in (rounded, extractor))
-    for name in ("descriptors", "tokens"):
-        likeness = F.cosine_similarity(getattr(ours, name), getattr(exact, name), dim=-1)
-        assert 0.98 < likeness.mean() < 0.9999  # bf16 alone: above that
-        assert likeness.min() > 0.9
-    assert ours.attention is not None
-    assert exact.attention is not None
-    assert F.cosine_similarity(ours.attention.flatten(2), exact.attention.flatten(2), dim=-1).min() > 0.97
+    require_close_to_fp32(ViTExtractor(ExtractorSettings(), replace(OPENVINO, precision="int8")), extractor, photograph)
 
 
 def test_with_int8_the_layers_are_products_of_integers() -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from timm.models.vision_transformer import Block
-from tiny import HEADS, TINY, WIDTH, random_tensors, tiny_extractor
-from torch import nn
+from rounding import require_close_to_fp32
+from tiny import HEADS, TINY, WIDTH, tiny_block, tiny_extractor, tiny_tokens
 
 from videoparts.activations import Rounding, activations
 from videoparts.config import ComputeSettings, ExtractorSettings
@@ -24,17 +22,6 @@ from videoparts.vit import ViTExtractor
 pytestmark = pytest.mark.skipif(
     not (can_round() and cpu_computes_bf16()), reason="this processor has no instructions for 8 bits"
 )
-Norm = functools.partial(nn.LayerNorm, eps=1e-6)
-
-
-def block(**more: Any) -> Any:
-    made = Block(WIDTH, HEADS, qkv_bias=True, norm_layer=Norm, **more).eval().requires_grad_(False)
-    made.load_state_dict(random_tensors(made))
-    return made
-
-
-def tokens(count: int, seed: int = 0) -> torch.Tensor:
-    return torch.randn(2, count, WIDTH, generator=torch.Generator().manual_seed(seed)).bfloat16()
 
 
 def rounded(values: torch.Tensor, by: Rounding) -> torch.Tensor:
@@ -73,8 +60,8 @@ def slow(made: Any, x: torch.Tensor, given: Any) -> torch.Tensor:
 @pytest.mark.parametrize("count", [1, 50, 300])
 @pytest.mark.parametrize("scale", [None, 0.5])
 def test_equals_timms_with_rounded_weights(scale: float | None, count: int) -> None:
-    made, x = block(init_values=scale), tokens(count)
-    (given,) = activations([made], [tokens(50, seed=1).float()])
+    made, x = tiny_block(init_values=scale), tiny_tokens(count)
+    (given,) = activations([made], [tiny_tokens(50, seed=1).float()])
     with torch.inference_mode():
         found = RoundedBlock(made, given).to("cpu", torch.bfloat16).eval()(x).double() - x.double()
         wanted = slow(made, x, given) - x.double()
@@ -84,9 +71,9 @@ def test_equals_timms_with_rounded_weights(scale: float | None, count: int) -> N
 
 
 def test_timms_block_is_what_it_was() -> None:
-    made = block()
+    made = tiny_block()
     before = {name: tensor.clone() for name, tensor in made.state_dict().items()}
-    RoundedBlock(made, activations([made], [tokens(50).float()])[0])
+    RoundedBlock(made, activations([made], [tiny_tokens(50).float()])[0])
     assert all(torch.equal(tensor, before[name]) for name, tensor in made.state_dict().items())
 
 
@@ -97,18 +84,8 @@ def test_timms_block_is_what_it_was() -> None:
 def test_it_is_close_to_fp32(precision: Any, extractor: ViTExtractor, photograph: Any) -> None:
     compute = ComputeSettings(device="cpu", offline=True, precision=precision)
     made = ViTExtractor(ExtractorSettings(), compute)
-    assert made.precision == "int8"
-    assert made.identity == extractor.identity
     assert all(isinstance(one, RoundedBlock) for one in made._blocks)
-    pixels = torch.from_numpy(photograph)[None]
-    ours, exact = (e.extract(pixels, attention=True, tokens=True) for e in (made, extractor))
-    for name in ("descriptors", "tokens"):
-        likeness = F.cosine_similarity(getattr(ours, name), getattr(exact, name), dim=-1)
-        assert 0.99 < likeness.mean() < 0.9999  # bf16 alone: above that
-        assert likeness.min() > 0.9
-    assert ours.attention is not None
-    assert exact.attention is not None
-    assert F.cosine_similarity(ours.attention.flatten(2), exact.attention.flatten(2), dim=-1).min() > 0.98
+    require_close_to_fp32(made, extractor, photograph)
 
 
 def test_neither_the_batch_nor_the_threads_change_anything() -> None:

@@ -15,7 +15,7 @@ import timm
 import torch
 from timm.models import register_model
 from timm.models.eva import Eva
-from timm.models.vision_transformer import VisionTransformer
+from timm.models.vision_transformer import Block, VisionTransformer
 
 from videoparts.config import ComputeSettings, ExtractorSettings
 from videoparts.vit import ViTExtractor
@@ -99,6 +99,19 @@ def random_tensors(model: torch.nn.Module, seed: int = 0) -> dict[str, torch.Ten
         return 1.5 * noise / tensor[0].numel() ** 0.5
 
     return {name: draw(name, tensor) for name, tensor in model.state_dict().items()}
+
+
+def tiny_block(**more: Any) -> Any:
+    """timm's block of a plain tiny ViT, with weights."""
+    options = {"qkv_bias": True, "norm_layer": partial(torch.nn.LayerNorm, eps=1e-6), **more}
+    made = Block(WIDTH, HEADS, **options).eval().requires_grad_(False)
+    made.load_state_dict(random_tensors(made))
+    return made
+
+
+def tiny_tokens(count: int, seed: int = 0) -> torch.Tensor:
+    """What a block may be given for two pictures: (2, count, WIDTH) bf16."""
+    return torch.randn(2, count, WIDTH, generator=torch.Generator().manual_seed(seed)).bfloat16()
 
 
 def tiny_weights(family: str, seed: int = 0) -> Weights:
