@@ -65,7 +65,8 @@ def test_bf16_is_close_to_fp32(extractor: ViTExtractor, photograph: Any) -> None
 
 
 def test_int8_is_close_to_fp32(extractor: ViTExtractor, photograph: Any) -> None:
-    require_close_to_fp32(ViTExtractor(ExtractorSettings(), replace(OPENVINO, precision="int8")), extractor, photograph)
+    made = ViTExtractor(ExtractorSettings(), replace(OPENVINO, precision="int8"))
+    require_close_to_fp32(made, extractor, photograph, mean=0.98, attention=0.97)
 
 
 def test_with_int8_the_layers_are_products_of_integers() -> None:

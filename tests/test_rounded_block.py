@@ -85,7 +85,7 @@ def test_it_is_close_to_fp32(precision: Any, extractor: ViTExtractor, photograph
     compute = ComputeSettings(device="cpu", offline=True, precision=precision)
     made = ViTExtractor(ExtractorSettings(), compute)
     assert all(isinstance(one, RoundedBlock) for one in made._blocks)
-    require_close_to_fp32(made, extractor, photograph)
+    require_close_to_fp32(made, extractor, photograph, mean=0.99, attention=0.98)
 
 
 def test_neither_the_batch_nor_the_threads_change_anything() -> None:

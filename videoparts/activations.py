@@ -82,8 +82,8 @@ def activations(
     Args:
         blocks: timm's, in float32.
         samples: what the first is given, each (1, t, D) float32.
-        dtype: what their products are computed in: in bf16 the time is half as long, and no range is off by more than
-            a hundredth of it.
+        dtype: what their products are computed in: in bf16 the time is half as long, and of DINOv2's ViT-S no layer's
+            range is off by more than a hundredth.
 
     Returns:
         For each block, its four layers.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -118,7 +118,7 @@ class Sampler:
                 self.cache.put(source.info.path, int(neighbourhood.frame.index[0]), features)
             height, width = neighbourhood.frame.size
             plain = plain and _is_plain(neighbourhood.frame.pixels[0])
-            one = _Seen.of(features, Motion(), height / width, most)
+            one = _Seen.of(features, height / width, most)
             if seed is None:
                 one = replace(one, small=self._small(neighbourhood.frame.pixels))
             if seed is not None and neighbourhood.marked:
@@ -152,7 +152,7 @@ class Sampler:
         def extract(frame: FrameSample) -> _Seen:
             assert frame.small is not None
             features = extractor.extract(frame.small[None], attention=True, tokens=True)
-            return _Seen.of(features, frame.motion, frame.aspect, most)
+            return replace(_Seen.of(features, frame.aspect, most), motion=frame.motion)
 
         on_cpu = self.extractor.device.type == "cpu"
         with self.clock.stage("vit"):
@@ -222,13 +222,13 @@ class _Seen:
     descriptors: torch.Tensor  # (h, w, D)
     tokens: torch.Tensor  # (h, w, D2)
     attention: torch.Tensor  # (heads, h, w)
-    motion: Motion
     aspect: float
+    motion: Motion = field(default_factory=Motion)
     seed: npt.NDArray[np.bool_] | None = None  # (h, w): what the user has marked
     small: Pixels | None = None  # (y, x, 3): the frame itself, as it is looked at from afar
 
     @classmethod
-    def of(cls, features: Features, motion: Motion, aspect: float, most: int) -> _Seen:
+    def of(cls, features: Features, aspect: float, most: int) -> _Seen:
         """Every other row and column of one frame's patches, or fewer, so that at most about ``most`` are left."""
         assert features.attention is not None
         assert features.tokens is not None
@@ -240,7 +240,6 @@ class _Seen:
             features.descriptors[0, rows, columns].cpu().contiguous(),
             features.tokens[0, rows, columns].cpu().contiguous(),
             features.attention[0, :, rows, columns].cpu().contiguous(),
-            motion,
             aspect,
         )
 

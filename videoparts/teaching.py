@@ -141,10 +141,8 @@ def _likeness(sample: Sample) -> Values:
 
 
 def _common(sample: Sample, mask: Marks) -> Cue | None:
-    pairs = list(zip(sample.frames, sample.maps(mask), strict=True))
-    return _gather(
-        sample, each_on_one_thread(lambda pair: common_motion(pair[0].motion.flows, pair[1]), pairs), _MOST_POWER
-    )
+    pairs = [(frame.motion.flows, core) for frame, core in zip(sample.frames, sample.maps(mask), strict=True)]
+    return _gather(sample, each_on_one_thread(lambda pair: common_motion(*pair), pairs), _MOST_POWER)
 
 
 def _gather(sample: Sample, maps: list[npt.NDArray[np.float32] | None], most: float = 1.0) -> Cue | None:

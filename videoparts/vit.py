@@ -18,7 +18,7 @@ from torch import nn
 from .activations import activations, pink_noise
 from .config import ComputeSettings, ExtractorSettings, Facet
 from .descriptors import log_bin, unit_length
-from .devices import multiplies_8_bits, on_device, resolve_device, resolve_precision
+from .devices import on_device, precision_name, resolve_device, resolve_precision
 from .errors import SettingsError, WeightsError
 from .facets import cls_attention, project
 from .fast_block import FastBlock, run_blocks
@@ -65,18 +65,17 @@ class ViTExtractor:
         compute = compute or ComputeSettings()
         self.device = resolve_device(compute.device)
         self.dtype = resolve_precision(compute.precision, self.device)
-        rounded = multiplies_8_bits(compute, self.device)
+        self.precision = precision_name(compute, self.device)
         self.runtime = compute.runtime
         if self.runtime == "openvino" and self.device.type != "cpu":
             raise SettingsError(f"--runtime openvino runs on a CPU, not on {self.device}; take --device cpu, or torch")
         self.batch_size = compute.batch_size or (16 if self.device.type == "cuda" else 1)
         name = timm_name(settings.model)
         model, self.origin = load_model(settings.model, compute, weights)
-        if rounded and not all_plain(model.blocks):
+        if self.precision == "int8" and not all_plain(model.blocks):
             if compute.precision == "int8":
                 raise SettingsError("--precision int8: it cannot run the blocks of this model; take auto")
-            rounded = False
-        self.precision = "int8" if rounded else str(self.dtype).removeprefix("torch.")
+            self.precision = precision_name(replace(compute, precision="auto"), self.device)
 
         self.patch_size: int = model.patch_embed.patch_size[0]
         self._stride = settings.stride or self.patch_size
