@@ -158,7 +158,7 @@ def main() -> None:
                     now, used = time.perf_counter(), time.process_time()
                     gc.collect()
                     print(
-                        f"{done:8} {tenth / (now - start):8.0f} {1000 * (used - busy) / tenth:8.2f} {resident():8.0f}",
+                        f"{done:8} {tenth / (now - start):8.0f} {1000 * (used - busy) / tenth:8.2f} {resident():8.1f}",
                         flush=True,
                     )
                     start, busy = time.perf_counter(), time.process_time()
