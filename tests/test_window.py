@@ -73,26 +73,43 @@ def test_the_batch_size_and_threads_change_nothing(width: int, size: int, thread
     assert not one.equal(scores)
 
 
-def test_equals_a_mean_over_all_frames_where_nothing_moves() -> None:
-    pixels, scores = np.repeat(pan(1), 7, axis=0), noise(7)
-    found = averaged(pixels, scores, 5)
-    wanted = torch.stack([scores[max(0, i - 2) : i + 3].mean(0) for i in range(7)])
+@pytest.mark.parametrize(("width", "parts"), [(3, 1), (5, 3), (11, 4)])
+def test_equals_means_over_all_frames_where_nothing_moves(width: int, parts: int) -> None:
+    """Of the parts' shares a plain one, of the object, their sum, one by a Gaussian."""
+    frames, reach = 13, width // 2
+    pixels, scores = np.repeat(pan(1), frames, axis=0), noise(frames, parts)
+    found = averaged(pixels, scores, width)
+    away = torch.arange(frames) - torch.arange(frames)[:, None]
+    near = (away.abs() <= reach).float()
+    gaussian = near * torch.exp(-((away / (reach / 2)) ** 2) / 2)
+    whole = torch.einsum("ij,jyx->iyx", gaussian / gaussian.sum(1, keepdim=True), scores.sum(1))
+    mean = torch.einsum("ij,jcyx->icyx", near, scores)
+    wanted = mean / mean.sum(1, keepdim=True) * whole[:, None]
     assert (found - wanted).abs().max() < 1e-2
+    assert parts == 1 or (found - mean / near.sum(1)[:, None, None, None]).abs().max() > 0.05
+
+
+def test_where_nothing_is_there_stays_nothing() -> None:
+    scores = noise(7)
+    scores[..., :10] = 0
+    found = averaged(np.repeat(pan(1), 7, axis=0), scores, 5)
+    assert not found[..., :10].any()
+    assert found.isfinite().all()
 
 
 def test_noise_becomes_less_and_what_moves_stays_in_place() -> None:
-    """Scores that move with the picture: the mean over five frames is them, not a blur of them."""
-    frames, speed = 9, 2 * CELL
+    """Scores that move with the picture: the mean over nine frames is them, not a blur of them."""
+    frames, speed = 13, 2 * CELL
     wide = torch.nn.functional.interpolate(
         torch.rand(1, 1, 8, 24, generator=torch.Generator().manual_seed(0)),
         (SIZE[0], SIZE[1] + 2 * frames),
         mode="bicubic",
     )
-    right = torch.cat([wide[..., 2 * (frames - i) :][..., : SIZE[1]] for i in range(frames)])
+    right = torch.cat([wide[..., 2 * (frames - i) :][..., : SIZE[1]] for i in range(frames)]).clamp(min=0.1)
     given = right + 0.2 * (noise(frames, 1) - 0.5)
-    middle = (slice(2, 7), slice(None), slice(4, -4), slice(8, -8))
-    found = averaged(pan(frames, speed), given, 5)[middle]
-    unmoved = torch.stack([given[i - 2 : i + 3].mean(0) for i in range(2, 7)])[:, :, 4:-4, 8:-8]
+    middle = (slice(4, 9), slice(None), slice(4, -4), slice(8, -8))
+    found = averaged(pan(frames, speed), given, 9)[middle]
+    unmoved = torch.stack([given[i - 4 : i + 5].mean(0) for i in range(4, 9)])[:, :, 4:-4, 8:-8]
     error = (found - right[middle]).abs().mean()
     assert error < 0.6 * (given[middle] - right[middle]).abs().mean()
     assert error < 0.5 * (unmoved - right[middle]).abs().mean()
@@ -220,10 +237,12 @@ def test_a_clip_shorter_than_the_window() -> None:
 
 @pytest.mark.parametrize("parts", [1, 2, 5, 64, 65, 255])
 def test_any_number_of_parts(parts: int) -> None:
-    pixels = pan(5)
-    found = averaged(pixels, noise(5, parts), 3)
+    pixels, scores = pan(5), torch.zeros(5, parts, *SIZE)
+    scores[:, -1] = noise(5)[:, 0]
+    found = averaged(pixels, scores, 3)
     assert found.shape == (5, parts, *SIZE)
-    one = averaged(pixels, noise(5, parts)[:, -1:], 3)
+    assert not found[:, :-1].any()
+    one = averaged(pixels, scores[:, -1:], 3)
     assert (found[:, -1:] - one).abs().max() < 0.1  # OpenCV's weights are not as fine for any number of planes
 
 

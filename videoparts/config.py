@@ -186,9 +186,9 @@ class RefineSettings:
     keys: int = 1
     """Every so many frames the ViT sees one, and others that cannot be followed from it. The scores of the frames
     between are carried to them along the optical flow. 1: it sees every frame."""
-    window: int = 5
-    """Frames averaged around each, along the optical flow, so that labels do not flicker: an odd number. 0: each
-    frame alone."""
+    window: int = 11
+    """Frames averaged around each, along the optical flow, so that labels do not flicker: an odd number. For where the
+    object ends, those near count most. 0: each frame alone."""
     specks: float = 0.01
     """Drop islands of the object that are smaller than this share of its largest piece in the frame; fill holes, and
     give crumbs of a part to the parts around, if half as large. 0: keep them."""

@@ -16,8 +16,8 @@ from ..chain import Chain
 from ..labelling import labelled
 from ..masks import Masks
 
-# Frames of a piece. Six more are labelled for what its ends hang on (of a window of 5), a fortieth of the work. A film
-# keeps a worker for each piece busy: one of 17 minutes, at 25 frames a second, a hundred.
+# Frames of a piece. Twelve more are labelled for what its ends hang on (of a window of 11), a twentieth of the work. A
+# film keeps a worker for each piece busy: one of 17 minutes, at 25 frames a second, a hundred.
 _LENGTH = 256
 
 
