@@ -30,7 +30,7 @@ class Costs:
     masks: float = 14_000  # bytes
     network: float = 1.25e9  # bytes a second that a node takes, 10 Gbit/s
     per_node: int = 8  # GPUs of a node
-    edge: int = 12  # frames that a piece is labelled more
+    edge: int = 10  # frames that a piece is labelled more
     opening: float = 1.0  # seconds to open a clip for a piece
 
 

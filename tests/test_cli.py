@@ -164,19 +164,19 @@ def test_a_preset_with_another_model_has_a_stride_that_suits_it() -> None:
     assert parse([*arguments, "--stride", "2"]).extractor.stride == 2
 
 
-@pytest.mark.parametrize(("name", "size", "keys"), [("fast", 336, 8), ("balanced", 448, 1), ("best", 448, 1)])
+@pytest.mark.parametrize(("name", "size", "window"), [("fast", 336, 11), ("balanced", 448, 9), ("best", 448, 9)])
 def test_help_shows_the_defaults_of_the_preset(
-    name: PresetName, size: int, keys: int, capsys: pytest.CaptureFixture[str]
+    name: PresetName, size: int, window: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stop:
         parse(["overlay", "--preset", name, "--help"])
     assert not stop.value.code
     said = " ".join(re.sub("[│╭╰─╮╯]", " ", capsys.readouterr().out).split())
-    for option, wanted in (("load-size", size), ("keys", keys)):
+    for option, wanted in (("load-size", size), ("window", window)):
         found = re.search(rf"--{option} INT .*?\(default: (\d+)\)", said)
         assert found is not None
         assert found[1] == str(wanted)
-    assert (PRESETS[name].extractor.load_size, PRESETS[name].refine.keys) == (size, keys)
+    assert (PRESETS[name].extractor.load_size, PRESETS[name].refine.window) == (size, window)
 
 
 def test_a_model_brings_its_extractor_whatever_the_preset_says(bunny: Path, short_clip: Path) -> None:
@@ -192,7 +192,7 @@ def test_the_preset_is_what_a_run_does(bunny: Path, short_clip: Path, tmp_path: 
     given = ["--model-file", str(bunny), "--offline", "--device", "cpu", "--end", "0.4"]
     for name, options in (
         ("a", ["--preset", "fast"]),
-        ("b", ["--keys", "8", "--precision", "quick"]),
+        ("b", ["--keys", "8", "--window", "11", "--precision", "quick"]),
         ("c", []),
     ):
         assert main(["masks", str(short_clip), "-o", str(tmp_path / name), *given, *options]) == 0

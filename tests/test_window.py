@@ -81,7 +81,7 @@ def test_equals_means_over_all_frames_where_nothing_moves(width: int, parts: int
     found = averaged(pixels, scores, width)
     away = torch.arange(frames) - torch.arange(frames)[:, None]
     near = (away.abs() <= reach).float()
-    gaussian = near * torch.exp(-((away / (reach / 2)) ** 2) / 2)
+    gaussian = near * torch.exp(-((away / (0.75 * reach)) ** 2) / 2)
     whole = torch.einsum("ij,jyx->iyx", gaussian / gaussian.sum(1, keepdim=True), scores.sum(1))
     mean = torch.einsum("ij,jcyx->icyx", near, scores)
     wanted = mean / mean.sum(1, keepdim=True) * whole[:, None]

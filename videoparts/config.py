@@ -186,7 +186,7 @@ class RefineSettings:
     keys: int = 1
     """Every so many frames the ViT sees one, and others that cannot be followed from it. The scores of the frames
     between are carried to them along the optical flow. 1: it sees every frame."""
-    window: int = 11
+    window: int = 9
     """Frames averaged around each, along the optical flow, so that labels do not flicker: an odd number. For where the
     object ends, those near count most. 0: each frame alone."""
     specks: float = 0.01

@@ -81,13 +81,19 @@ def targets(flow: Flow) -> Targets:
     return x, y
 
 
-def fetch(plane: npt.NDArray[Kind], where: Targets, interpolation: Literal["nearest", "bilinear"]) -> npt.NDArray[Kind]:
-    """`warp` along a flow whose `targets` are there already: for several planes along one flow."""
+def fetch(
+    plane: npt.NDArray[Kind],
+    where: Targets,
+    interpolation: Literal["nearest", "bilinear"],
+    out: npt.NDArray[Kind] | None = None,
+) -> npt.NDArray[Kind]:
+    """`warp` along a flow whose `targets` are there already: for several planes along one flow. ``out``, of the shape
+    and kind of ``plane``, is written to if given."""
     if interpolation == "nearest":
-        out = cv2.remap(plane, *where, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)  # which is 0
+        found = cv2.remap(plane, *where, cv2.INTER_NEAREST, out, cv2.BORDER_CONSTANT)  # which is 0
     else:
-        out = cv2.remap(plane, *where, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(out, dtype=plane.dtype).reshape(plane.shape)  # OpenCV drops an axis of length 1
+        found = cv2.remap(plane, *where, cv2.INTER_LINEAR, out, cv2.BORDER_REPLICATE)
+    return np.asarray(found, dtype=plane.dtype).reshape(plane.shape)  # OpenCV drops an axis of length 1
 
 
 def warp(

@@ -23,21 +23,22 @@ from .clock import StageClock
 from .devices import cores_each
 from .linked import Scored
 from .stream import ordered
-from .ways import Scores, Way
+from .ways import Plane, Scores, Walk, Way, in_fours
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-_NEAR = 0.5  # of the window's reach: the deviation of the Gaussian by which other frames count for the object
+_NEAR = 0.75  # of the window's reach: the deviation of the Gaussian by which other frames count for the object
 
 
 @dataclass
 class _Held:
-    """A frame's scores (y, x, C), and the ways to the frames before and after it; None: there is a cut, or no frame."""
+    """A frame's scores, and the steps to the frames before and after it; None: there is a cut, or no frame."""
 
-    scores: Scores
-    back: Way | None = None
-    onward: Way | None = None
+    parts: int  # C
+    fours: list[Scores]  # (y, x, 4) each, of `in_fours`
+    back: Scores | None = None  # of `Way.step`
+    onward: Scores | None = None
 
 
 def windowed(items: Iterable[Scored], window: int, clock: StageClock | None = None) -> Generator[Scored, None, None]:
@@ -103,13 +104,12 @@ class _Frames:
 
     def add(self, batch: Scored) -> None:
         """The next batch."""
-        planes = np.ascontiguousarray(batch.scores.cpu().numpy().transpose(0, 2, 3, 1))
-        for scores, link_before in zip(planes, batch.links, strict=True):
-            here = _Held(scores)
+        _, parts, y, x = batch.scores.shape
+        for planes, link_before in zip(batch.scores.cpu().numpy(), batch.links, strict=True):
+            here = _Held(parts, in_fours(planes))
             if link_before is not None and not link_before.cut:
-                size = scores.shape[0], scores.shape[1]
-                self._held[-1].onward = Way.onward(link_before, size)
-                here.back = Way.back(link_before, size)
+                self._held[-1].onward = Way.onward(link_before, (y, x)).step()
+                here.back = Way.back(link_before, (y, x)).step()
             self._held.append(here)
         self.waiting.append(batch)
 
@@ -136,27 +136,29 @@ class _Frames:
 
 def _average(held: list[_Held], at: int, reach: int) -> Scores:
     """The scores (y, x, C) of the frame ``at``, and of up to ``reach`` on each side."""
-    parts = held[at].scores.copy()
-    whole = _whole(parts)
-    weight = np.ones_like(whole)
-    for step in (-1, 1):
-        way: Way | None = None
+    alike = [four.copy() for four in held[at].fours]  # the sum in which all frames count alike,
+    nearer = [four.copy() for four in alike]  # and that in which they count the more the nearer they are
+    size = alike[0].shape[0], alike[0].shape[1]
+    weight = np.ones(size, np.float32)
+    for side in (-1, 1):
+        walk = Walk(size)
         for away in range(1, reach + 1):
-            there = at + away * step
+            there = at + away * side
             if not 0 <= there < len(held):
                 break
-            before = held[there - step]
-            next_way = before.back if step < 0 else before.onward
-            if next_way is None:
+            before = held[there - side]
+            step = before.back if side < 0 else before.onward
+            if step is None:
                 break
-            way = next_way if way is None else way.then(next_way)
-            told, share = way.fetch(held[there].scores), way.trust[..., None]
-            parts += share * told
-            share = share * np.float32(_nearness(away, reach))
-            whole += share * _whole(told)
-            weight += share
-    every = np.maximum(_whole(parts), np.finfo(np.float32).tiny)
-    return np.asarray(parts * (whole / weight / every), dtype=np.float32)
+            walk.on(step)
+            near = _nearness(away, reach)
+            for four, one, other in zip(held[there].fours, alike, nearer, strict=True):
+                told = walk.fetch(four)
+                one += told
+                cv2.scaleAdd(told, near, other, other)
+            cv2.scaleAdd(walk.trust, near, weight, weight)
+    whole = _whole(nearer) / weight / np.maximum(_whole(alike), np.finfo(np.float32).tiny)
+    return np.asarray(np.concatenate(alike, axis=2)[..., : held[at].parts] * whole[..., None], dtype=np.float32)
 
 
 def _nearness(away: int, reach: int) -> float:
@@ -164,8 +166,9 @@ def _nearness(away: int, reach: int) -> float:
     return math.exp(-((away / (_NEAR * reach)) ** 2) / 2)
 
 
-def _whole(scores: Scores) -> Scores:
-    """The object's scores (y, x, 1): those of all its parts (y, x, C) together."""
-    y, x, parts = scores.shape
+def _whole(fours: Sequence[Scores]) -> Plane:
+    """The object's scores (y, x): those of all its parts, some of (y, x, 4), together."""
+    y, x, planes = fours[0].shape
     # NumPy's own sum over so short an axis takes nine times as long.
-    return np.asarray(cv2.reduce(scores.reshape(-1, parts), 1, cv2.REDUCE_SUM), dtype=np.float32).reshape(y, x, 1)
+    sums = [cv2.reduce(four.reshape(-1, planes), 1, cv2.REDUCE_SUM) for four in fours]
+    return np.asarray(sum(sums), dtype=np.float32).reshape(y, x)

@@ -16,7 +16,7 @@ from ..chain import Chain
 from ..labelling import labelled
 from ..masks import Masks
 
-# Frames of a piece. Twelve more are labelled for what its ends hang on (of a window of 11), a twentieth of the work. A
+# Frames of a piece. Ten more are labelled for what its ends hang on (of a window of 9), a twenty-fifth of the work. A
 # film keeps a worker for each piece busy: one of 17 minutes, at 25 frames a second, a hundred.
 _LENGTH = 256
 
