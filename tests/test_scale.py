@@ -24,7 +24,7 @@ from videoparts.refine import label_pixels, working_scores
 from videoparts.segmentation import segment
 from videoparts.sinks.overlay_video import OverlayVideo
 
-FRAMES = 900
+FRAMES = 1800
 SOAK = Path(__file__).parent.parent / "samples" / "soak.py"
 SIZE = (48, 64)
 

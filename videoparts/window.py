@@ -35,7 +35,6 @@ _NEAR = 0.75  # of the window's reach: the deviation of the Gaussian by which ot
 class _Held:
     """A frame's scores, and the steps to the frames before and after it; None: there is a cut, or no frame."""
 
-    parts: int  # C
     fours: list[Scores]  # (y, x, 4) each, of `in_fours`
     back: Scores | None = None  # of `Way.step`
     onward: Scores | None = None
@@ -104,9 +103,9 @@ class _Frames:
 
     def add(self, batch: Scored) -> None:
         """The next batch."""
-        _, parts, y, x = batch.scores.shape
+        y, x = batch.scores.shape[2:]
         for planes, link_before in zip(batch.scores.cpu().numpy(), batch.links, strict=True):
-            here = _Held(parts, in_fours(planes))
+            here = _Held(in_fours(planes))
             if link_before is not None and not link_before.cut:
                 self._held[-1].onward = Way.onward(link_before, (y, x)).step()
                 here.back = Way.back(link_before, (y, x)).step()
@@ -126,7 +125,8 @@ class _Frames:
         for _ in range(end - self._reach):
             self._held.popleft()
         self._before = min(end, self._reach)
-        planes = torch.from_numpy(np.ascontiguousarray(np.stack(averages).transpose(0, 3, 1, 2)))
+        some = np.stack(averages)[..., : batch.scores.shape[1]]
+        planes = torch.from_numpy(np.ascontiguousarray(some.transpose(0, 3, 1, 2)))
         return replace(batch, scores=planes.to(batch.scores.device))
 
     def _each(self, function: Callable[[T], R], items: Sequence[T]) -> list[R]:
@@ -135,7 +135,7 @@ class _Frames:
 
 
 def _average(held: list[_Held], at: int, reach: int) -> Scores:
-    """The scores (y, x, C) of the frame ``at``, and of up to ``reach`` on each side."""
+    """The scores (y, x, C, and zeros) of the frame ``at``, and of up to ``reach`` on each side."""
     alike = [four.copy() for four in held[at].fours]  # the sum in which all frames count alike,
     nearer = [four.copy() for four in alike]  # and that in which they count the more the nearer they are
     size = alike[0].shape[0], alike[0].shape[1]
@@ -158,7 +158,7 @@ def _average(held: list[_Held], at: int, reach: int) -> Scores:
                 cv2.scaleAdd(told, near, other, other)
             cv2.scaleAdd(walk.trust, near, weight, weight)
     whole = _whole(nearer) / weight / np.maximum(_whole(alike), np.finfo(np.float32).tiny)
-    return np.asarray(np.concatenate(alike, axis=2)[..., : held[at].parts] * whole[..., None], dtype=np.float32)
+    return np.asarray(np.concatenate(alike, axis=2) * whole[..., None], dtype=np.float32)
 
 
 def _nearness(away: int, reach: int) -> float:
