@@ -67,9 +67,8 @@ class Batch(MaskOutputs):
 
     def run(self) -> None:
         """Run the command."""
-        from videoparts.lock import only_run_in
-        from videoparts.manifest import FILE as MANIFEST
-        from videoparts.runs import HOME
+        from videoparts.files.lock import HOME, only_run_in
+        from videoparts.results.manifest import FILE as MANIFEST
         from videoparts.sinks.formats import formats_of
 
         from .batches.engine import engine_of

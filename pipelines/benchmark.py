@@ -20,7 +20,7 @@ from .terminal import Terminal
 
 if TYPE_CHECKING:
     from videoparts.sources.base import Source
-    from videoparts.vit import ViTExtractor
+    from videoparts.vit.extractor import ViTExtractor
 
     from .benchmarks.comparison import Compared
     from .benchmarks.measuring import Measured
@@ -90,7 +90,7 @@ class Benchmark(ExtractorOptions):
     def run(self) -> None:
         """Run the command."""
         from videoparts.sources import open_source
-        from videoparts.vit import ViTExtractor, load_model
+        from videoparts.vit.extractor import ViTExtractor, load_model
 
         from .benchmarks.flops import VitShape
         from .benchmarks.session import Session
@@ -123,8 +123,8 @@ class Benchmark(ExtractorOptions):
 
     def _variants(self, base: ViTExtractor) -> list[_Variant]:
         """What is measured besides. What is wrong with one is said before anything is."""
-        from videoparts.devices import precision_name
         from videoparts.grid import Grid
+        from videoparts.vit.precision import precision_name
 
         wanted: list[tuple[str, ExtractorSettings, ComputeSettings]] = [
             *((f"stride {n}", replace(self.extractor, stride=n), self.compute) for n in self.strides),

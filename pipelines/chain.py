@@ -13,22 +13,22 @@ import numpy as np
 from videoparts.cache import FeatureCache
 from videoparts.clock import StageClock
 from videoparts.config import RefineSettings
-from videoparts.cosegment import fit_pictures
 from videoparts.features import Extractor
 from videoparts.fit import fit_parts
 from videoparts.frames import Pixels
 from videoparts.masks import PartMasks
-from videoparts.palette import palette
-from videoparts.parts import PartModel, check_model_path, hidden_parts
-from videoparts.picture_source import PictureSource
-from videoparts.picture_views import PER_PICTURE
-from videoparts.runs import Run
-from videoparts.sampling import frames_to_sample
+from videoparts.painting.palette import palette
+from videoparts.parts.model import PartModel, check_model_path, hidden_parts
+from videoparts.pictures.cosegment import fit_pictures
+from videoparts.pictures.views import PER_PICTURE
+from videoparts.results.runs import Run
+from videoparts.sampling.sampler import frames_to_sample
 from videoparts.segmentation import segment
 from videoparts.sources import open_source
 from videoparts.sources.base import Source
+from videoparts.sources.picture_source import PictureSource
 from videoparts.stream import prefetch
-from videoparts.vit import ViTExtractor
+from videoparts.vit.extractor import ViTExtractor
 
 from .loading import loaded
 from .options import MaskOptions, PartOptions

@@ -17,12 +17,12 @@ from .options import Output, Quiet
 from .terminal import Terminal
 
 if TYPE_CHECKING:
-    from videoparts.correspondences import Correspondence
-    from videoparts.described import Described
     from videoparts.frames import Pixels
-    from videoparts.pair_files import PairFile, PictureOfPair
-    from videoparts.picture_set import Picture
-    from videoparts.points import Points
+    from videoparts.pairs.correspondences import Correspondence
+    from videoparts.pairs.described import Described
+    from videoparts.pairs.pair_files import PairFile, PictureOfPair
+    from videoparts.pairs.points import Points
+    from videoparts.sources.picture_set import Picture
 
 _BETWEEN = "--"  # the names of two pictures, in the name of what is written
 _ENDINGS = (".png", ".csv", ".json")
@@ -67,7 +67,7 @@ class Correspond:
 
     def run(self) -> None:
         """Run the command."""
-        from videoparts.picture_set import pictures_of
+        from videoparts.sources.picture_set import pictures_of
 
         from .described_pictures import DescribedPictures, every_pair
         from .loading import loaded
@@ -117,7 +117,7 @@ class Correspond:
 
     def _given(self, pictures: Sequence[Picture], terminal: Terminal) -> dict[tuple[int, int], PairFile]:
         """The points to transfer, by the pair of pictures; empty where none are given."""
-        from videoparts.pair_files import read_pairs
+        from videoparts.pairs.pair_files import read_pairs
 
         if self.points is None:
             return {}
@@ -138,7 +138,7 @@ class Correspond:
         return given
 
     def _found(self, one: Described, other: Described, given: PairFile | None) -> list[Correspondence]:
-        from videoparts.correspondences import correspondences, transferred
+        from videoparts.pairs.correspondences import correspondences, transferred
 
         if given is None:
             return correspondences(one, other, self.pairs, self.seed)
@@ -148,7 +148,7 @@ class Correspond:
         return [self.output / f"{a.name}{_BETWEEN}{b.name}{ending}" for ending in _ENDINGS]
 
     def _check_outputs(self, pictures: Sequence[Picture], pairs: Sequence[tuple[int, int]]) -> None:
-        from videoparts.atomic import AtomicFile, ensure_not_input
+        from videoparts.files.atomic import AtomicFile, ensure_not_input
 
         if self.output.exists() and not self.output.is_dir():
             raise OutputError(f"{self.output} is a file: give the name of a folder")
@@ -177,8 +177,8 @@ class Correspond:
         other: tuple[Pixels, Described],
         found: Sequence[Correspondence],
     ) -> None:
-        from videoparts.atomic import atomic_file
-        from videoparts.pair_files import pair_file, write_csv, write_json
+        from videoparts.files.atomic import atomic_file
+        from videoparts.pairs.pair_files import pair_file, write_csv, write_json
         from videoparts.sinks.pair_picture import pair_picture
         from videoparts.sinks.photograph import save_photograph
 
@@ -198,7 +198,7 @@ def _points(given: PairFile) -> Points:
 
 def _require_fit(given: PairFile, picture: Picture, size: tuple[int, int]) -> None:
     """Raise SettingsError unless points are of a picture of this size (height, width), and inside of it."""
-    from videoparts.points import require_inside
+    from videoparts.pairs.points import require_inside
 
     if (given.one.height, given.one.width) != size:
         height, width = size
@@ -210,7 +210,7 @@ def _require_fit(given: PairFile, picture: Picture, size: tuple[int, int]) -> No
 
 
 def _about(picture: Picture, described: Described) -> PictureOfPair:
-    from videoparts.pair_files import PictureOfPair
+    from videoparts.pairs.pair_files import PictureOfPair
 
     height, width = described.size
     return PictureOfPair(picture.name, width, height)

@@ -76,7 +76,7 @@ class Cosegment(MaskOptions):
     def run(self) -> None:
         """Run the command."""
         from videoparts.cache import FeatureCache
-        from videoparts.picture_set import pictures_of
+        from videoparts.sources.picture_set import pictures_of
 
         from .chain import Chain
         from .cosegment_run import SetRun

@@ -12,32 +12,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from videoparts.atomic import atomic_file, ensure_not_input
 from videoparts.cache import FeatureCache
-from videoparts.edited import edited
-from videoparts.edits import Edition
+from videoparts.editing.edited import edited
+from videoparts.editing.edits import Edition
 from videoparts.errors import FitError, OutputError, SourceError
+from videoparts.files.atomic import atomic_file, ensure_not_input
+from videoparts.files.transaction import Transaction, refuse_foreign, transaction
 from videoparts.frames import FrameBatch, VideoInfo
-from videoparts.manifest import FILE as CLIP_MANIFEST
 from videoparts.masks import Part, PartMasks
-from videoparts.palette import part_colour
-from videoparts.parts import PartModel, check_model_path, hidden_parts
-from videoparts.picture_check import CheckedPicture
-from videoparts.picture_set import Picture
-from videoparts.picture_source import PictureSource
-from videoparts.picture_store import PictureStore
-from videoparts.runs import Run, run_key
+from videoparts.painting.palette import part_colour
+from videoparts.parts.model import PartModel, check_model_path, hidden_parts
+from videoparts.pictures.check import CheckedPicture
+from videoparts.pictures.strangers import strangers, whole_looks
+from videoparts.results.manifest import FILE as CLIP_MANIFEST
+from videoparts.results.picture_store import PictureStore
+from videoparts.results.runs import Run, run_key
+from videoparts.results.set_manifest import FILE, PictureEntry, outputs_of, save_set_manifest
 from videoparts.segmentation import segment
-from videoparts.set_manifest import FILE, PictureEntry, outputs_of, save_set_manifest
 from videoparts.sinks.contact_pages import ContactPages
 from videoparts.sinks.davis import DavisImages
 from videoparts.sinks.formats import FormatSink
 from videoparts.sinks.matte_images import MatteImages
 from videoparts.sinks.object_images import Cutouts, ObjectImages
-from videoparts.source_hash import source_sha256
-from videoparts.strangers import strangers, whole_looks
+from videoparts.sources.picture_set import Picture
+from videoparts.sources.picture_source import PictureSource
+from videoparts.sources.source_hash import source_sha256
 from videoparts.stream import prefetch
-from videoparts.transaction import Transaction, refuse_foreign, transaction
 
 from .chain import Chain, given_model
 from .picture_inputs import Looked, looked_at

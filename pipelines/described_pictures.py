@@ -6,10 +6,10 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import combinations
 
-from videoparts.described import Described, describe
 from videoparts.features import Extractor
 from videoparts.frames import Pixels
-from videoparts.picture_set import Picture
+from videoparts.pairs.described import Described, describe
+from videoparts.sources.picture_set import Picture
 
 _BUDGET = 1 << 30  # bytes of descriptors that are kept
 

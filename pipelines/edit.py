@@ -19,11 +19,11 @@ from .options import Names, PartOptions, Quiet
 from .terminal import Terminal
 
 if TYPE_CHECKING:
-    from videoparts.edits import Edit as PartEdit
-    from videoparts.edits import Edition
+    from videoparts.editing.edits import Edit as PartEdit
+    from videoparts.editing.edits import Edition
+    from videoparts.files.transaction import Transaction
     from videoparts.sinks.formats import Format
     from videoparts.sources.base import Source
-    from videoparts.transaction import Transaction
 
     from .result import Result
 
@@ -75,7 +75,7 @@ class Edit:
 
     def run(self) -> None:
         """Run the command."""
-        from videoparts.edits import FILE
+        from videoparts.editing.edits import FILE
         from videoparts.sinks.formats import FORMATS, formats_of
 
         from .result import held_result
@@ -103,7 +103,7 @@ class Edit:
 
     def _edits(self, result: Result) -> list[PartEdit]:
         """What the command line asks for, in the order of the options."""
-        from videoparts.edits import load_edits
+        from videoparts.editing.edits import load_edits
 
         new: list[PartEdit] = []
         edition, coarser = result.edition, result.coarser
@@ -124,7 +124,7 @@ class Edit:
 
     def _asked(self) -> Iterator[Callable[[Callable[[str], int]], PartEdit]]:
         """What makes each edit of the options, once it is told which number a part has."""
-        from videoparts.edits import Drop, Merge, Recolor, Rename, Reorder, Smooth, Split
+        from videoparts.editing.edits import Drop, Merge, Recolor, Rename, Reorder, Smooth, Split
 
         if (split := self.split) is not None:
             yield lambda number: Split(number(split), self.into)

@@ -55,13 +55,13 @@ class EffectCommand:
 
     def run(self) -> None:
         """Run the command."""
-        from videoparts.atomic import ensure_not_input
         from videoparts.clock import StageClock
-        from videoparts.edits import read_colour
-        from videoparts.effects import Effect
+        from videoparts.editing.edits import read_colour
+        from videoparts.files.atomic import ensure_not_input
+        from videoparts.files.transaction import finish_commit
+        from videoparts.painting.effects import Effect
         from videoparts.sinks.effect_video import Covered, EffectVideo
         from videoparts.sinks.encoder import Encoding
-        from videoparts.transaction import finish_commit
 
         from .result import opened_result
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from videoparts.atomic import AtomicFile
 from videoparts.errors import OutputError
+from videoparts.files.atomic import AtomicFile
 
 from .aligned import aligned
 from .json_report import STDOUT, write_report
@@ -19,8 +19,8 @@ from .options import Quiet
 from .terminal import Terminal
 
 if TYPE_CHECKING:
-    from videoparts.evaluation import ClipScores, Scores
-    from videoparts.label_folders import MatchedClips
+    from videoparts.evaluation.folders import ClipScores, Scores
+    from videoparts.evaluation.label_folders import MatchedClips
 
 _HEAD = ("clip", "frames", "J", "F", "T", "coverage", "spill", "NMI (position)", "ARI (position)", "worst frame (J)")
 _LEFT = (0, len(_HEAD) - 1)  # columns of text
@@ -52,9 +52,9 @@ class Evaluate:
 
     def run(self) -> None:
         """Run the command."""
-        from videoparts.evaluation import evaluate_clip
-        from videoparts.label_folders import match_clips
-        from videoparts.transaction import finish_commit
+        from videoparts.evaluation.folders import evaluate_clip
+        from videoparts.evaluation.label_folders import match_clips
+        from videoparts.files.transaction import finish_commit
 
         check_json(self.json)
         for folder in (self.prediction, *self.prediction.glob("*")):
@@ -69,7 +69,7 @@ class Evaluate:
         terminal.note(*self._notes(results, matched))
 
     def _report(self, results: Sequence[ClipScores], matched: MatchedClips) -> dict[str, Any]:
-        from videoparts.evaluation import Scores
+        from videoparts.evaluation.folders import Scores
 
         return {
             "prediction": str(self.prediction),
@@ -103,7 +103,7 @@ class Evaluate:
 
 def table_of(results: Sequence[ClipScores]) -> list[str]:
     """The lines of a table: a row for each clip, and one of the means if there are several."""
-    from videoparts.evaluation import Scores
+    from videoparts.evaluation.folders import Scores
 
     rows: list[tuple[str, ...]] = [_HEAD]
     for result in results:

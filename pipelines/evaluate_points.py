@@ -17,7 +17,7 @@ from .options import Quiet
 from .terminal import Terminal
 
 if TYPE_CHECKING:
-    from videoparts.point_scores import PairScores
+    from videoparts.pairs.point_scores import PairScores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +58,8 @@ class EvaluatePoints:
 
     def run(self) -> None:
         """Run the command."""
-        from videoparts.pair_files import read_pairs
-        from videoparts.point_scores import mean_scores, score_pair
+        from videoparts.pairs.pair_files import read_pairs
+        from videoparts.pairs.point_scores import mean_scores, score_pair
 
         from .evaluate import check_json
 

@@ -17,7 +17,7 @@ from .terminal import Terminal
 
 if TYPE_CHECKING:
     from videoparts.identity import ExtractorIdentity
-    from videoparts.saved_features import AboutFeatures
+    from videoparts.pictures.saved_features import AboutFeatures
     from videoparts.sources.base import Source
 
     from .chain import Chain
@@ -51,9 +51,8 @@ class Extract(ExtractorOptions):
 
     def run(self) -> None:
         """Run the command."""
-        from videoparts.lock import only_run_in
-        from videoparts.runs import HOME
-        from videoparts.saved_features import require_zarr
+        from videoparts.files.lock import HOME, only_run_in
+        from videoparts.pictures.saved_features import require_zarr
 
         from .chain import Chain
         from .picture_inputs import opened_inputs
@@ -71,8 +70,8 @@ class Extract(ExtractorOptions):
         looked.tell(chain.terminal)
 
     def _write(self, chain: Chain, source: Source) -> None:
-        from videoparts.extraction import choose_heads, extract_features
-        from videoparts.saved_features import FeatureSettings, about_features, save_features
+        from videoparts.pictures.extraction import choose_heads, extract_features
+        from videoparts.pictures.saved_features import FeatureSettings, about_features, save_features
 
         stems, original = _originals(source)
         paths = [self.output / f"{stem}.{self.format}" for stem in stems]
@@ -111,7 +110,7 @@ class Extract(ExtractorOptions):
 
     def _differences(self, about: AboutFeatures, identity: ExtractorIdentity, heads: tuple[int, ...] = ()) -> list[str]:
         """In what features that are there differ from those that are wanted; no heads: any are."""
-        from videoparts.saved_features import FeatureSettings
+        from videoparts.pictures.saved_features import FeatureSettings
 
         made = about.settings
         return made.differences(FeatureSettings(identity, heads or self.heads or made.heads, self.half))
@@ -134,8 +133,8 @@ class Extract(ExtractorOptions):
 
 def _originals(source: Source) -> tuple[list[str], Callable[[int], tuple[str, str, int | None]]]:
     """The stem of each selected picture or frame, and what tells of which file it is, see `AboutFeatures`."""
-    from videoparts.picture_source import PictureSource
-    from videoparts.source_hash import source_sha256
+    from videoparts.sources.picture_source import PictureSource
+    from videoparts.sources.source_hash import source_sha256
 
     if isinstance(source, PictureSource):
         pictures = source.pictures

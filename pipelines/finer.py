@@ -10,16 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from videoparts.config import RefineSettings
-from videoparts.divided import divided
+from videoparts.editing.divided import divided
 from videoparts.frames import FrameBatch
 from videoparts.grid import Grid
-from videoparts.joints import JointCounter
 from videoparts.masks import PartMasks
-from videoparts.naming import patch_size
-from videoparts.parts import PartModel
-from videoparts.runs import Run
+from videoparts.parts.model import PartModel
+from videoparts.reports.joints import JointCounter
+from videoparts.results.runs import Run
 from videoparts.segmentation import segment, segment_again
 from videoparts.sources.base import Source
+from videoparts.vit.naming import patch_size
 
 from .chain import Chain
 from .result import kept_entries

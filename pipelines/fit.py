@@ -24,8 +24,8 @@ class Fit(PartOptions):
 
     def run(self) -> None:
         """Run the command."""
-        from videoparts.parts import check_model_path
-        from videoparts.sampling import shares
+        from videoparts.parts.model import check_model_path
+        from videoparts.sampling.sampler import shares
         from videoparts.sources.in_turn import InTurn
 
         from .chain import Chain

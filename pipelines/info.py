@@ -27,10 +27,11 @@ class Info:
         import torch
 
         from videoparts.clustering import faiss_version
-        from videoparts.devices import precision_name, resolve_device
-        from videoparts.naming import timm_name
+        from videoparts.devices import resolve_device
         from videoparts.sources.decord_reader import unavailable
-        from videoparts.weights import cache_folder, locate_weights
+        from videoparts.vit.naming import timm_name
+        from videoparts.vit.precision import precision_name
+        from videoparts.vit.weights import cache_folder, locate_weights
 
         device = resolve_device(self.compute.device)
         precision = precision_name(self.compute, device)

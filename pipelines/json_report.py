@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from videoparts.atomic import atomic_file
+from videoparts.files.atomic import atomic_file
 
 STDOUT = Path("-")  # as people name it
 

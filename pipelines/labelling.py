@@ -8,10 +8,10 @@ from collections.abc import Generator
 from contextlib import closing
 
 from videoparts.config import RefineSettings
-from videoparts.joints import JointCounter
-from videoparts.keyframes import interval, surrounding
-from videoparts.mask_store import MaskStore
-from videoparts.parts import PartModel
+from videoparts.flow.keyframes import interval, surrounding
+from videoparts.parts.model import PartModel
+from videoparts.reports.joints import JointCounter
+from videoparts.results.mask_store import MaskStore
 from videoparts.segmentation import segment
 from videoparts.sources.base import Source
 from videoparts.stream import prefetch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from videoparts.config import ComputeSettings, ExtractorSettings
-from videoparts.vit import ViTExtractor
+from videoparts.vit.extractor import ViTExtractor
 
 from .terminal import Terminal
 

@@ -140,7 +140,7 @@ def _preset_of(arguments: Sequence[str]) -> PresetName:
 
 def _made_by(model_file: Path, preset: Preset) -> Preset:
     """The preset, with what a part model decides instead."""
-    from videoparts.parts import PartModel
+    from videoparts.parts.model import PartModel
 
     model = PartModel.load(model_file)
     fit = dataclasses.replace(preset.fit, parts=len(model))

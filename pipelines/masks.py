@@ -14,11 +14,11 @@ from .options import MaskOutputs, Output, Quiet
 from .terminal import Terminal
 
 if TYPE_CHECKING:
-    from videoparts.manifest import Manifest
-    from videoparts.parts import PartModel
-    from videoparts.runs import Run
+    from videoparts.files.transaction import Transaction
+    from videoparts.parts.model import PartModel
+    from videoparts.results.manifest import Manifest
+    from videoparts.results.runs import Run
     from videoparts.sources.base import Source
-    from videoparts.transaction import Transaction
 
     from .chain import Chain
     from .result import Entry
@@ -51,9 +51,9 @@ class Masks(MaskOutputs):
 
     def write(self, chain: Chain, source: Source) -> Manifest:
         """Do what the command says with its source, which is open, and the extractor and terminal of a chain."""
-        from videoparts.atomic import ensure_not_input
-        from videoparts.runs import Run, run_key
-        from videoparts.transaction import transaction
+        from videoparts.files.atomic import ensure_not_input
+        from videoparts.files.transaction import transaction
+        from videoparts.results.runs import Run, run_key
 
         from .chain import given_model
 
@@ -75,7 +75,7 @@ class Masks(MaskOutputs):
             OutputError, SettingsError: see `check_outputs`; what is there was edited, or is unknown.
         """
         from videoparts.masks import Part
-        from videoparts.palette import part_colour
+        from videoparts.painting.palette import part_colour
         from videoparts.sinks.formats import formats_of
 
         from .outputs import check_outputs
@@ -95,7 +95,7 @@ class Masks(MaskOutputs):
 
     def settings(self, given: PartModel | None) -> dict[str, Any]:
         """All that the masks depend on, as JSON has it. Which parts are shown, and in which formats, is not of it."""
-        from videoparts.source_hash import source_sha256
+        from videoparts.sources.source_hash import source_sha256
 
         fit = asdict(self.fit)
         if given is not None:
@@ -126,9 +126,9 @@ class Masks(MaskOutputs):
         before: Manifest | None,
         new: Transaction,
     ) -> Manifest:
-        from videoparts.manifest import ManifestModel, ManifestSource
+        from videoparts.results.manifest import ManifestModel, ManifestSource
         from videoparts.sinks.formats import FORMATS, formats_of
-        from videoparts.source_hash import source_sha256
+        from videoparts.sources.source_hash import source_sha256
 
         from .chain import AtLevel
         from .labelling import all_entries

@@ -14,19 +14,19 @@ from typing import Any
 import numpy as np
 
 from videoparts.clock import StageClock
-from videoparts.edited import edited, smoothed
-from videoparts.edits import FILE as EDITS
-from videoparts.edits import Edit, Edition, save_edits
+from videoparts.editing.edited import edited, smoothed
+from videoparts.editing.edits import FILE as EDITS
+from videoparts.editing.edits import Edit, Edition, save_edits
+from videoparts.files.transaction import Transaction, refuse_foreign
 from videoparts.frames import VideoInfo
-from videoparts.joints import Joint
-from videoparts.manifest import FILE as MANIFEST
-from videoparts.manifest import Manifest, ManifestModel, ManifestSource, versions
 from videoparts.masks import Part, PartMasks
-from videoparts.report import MaskReport
+from videoparts.reports.joints import Joint
+from videoparts.reports.report import MaskReport
+from videoparts.results.manifest import FILE as MANIFEST
+from videoparts.results.manifest import Manifest, ManifestModel, ManifestSource, versions
 from videoparts.sinks.formats import Format, FormatSink
 from videoparts.sinks.label_images import LabelImages
 from videoparts.sinks.viewer import Viewer
-from videoparts.transaction import Transaction, refuse_foreign
 
 from .result import Entry
 

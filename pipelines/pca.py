@@ -18,9 +18,9 @@ from .options import ExtractorOptions, Names, Numbers, Output, PartOptions, Quie
 from .terminal import Terminal
 
 if TYPE_CHECKING:
-    from videoparts.incremental_pca import Components
-    from videoparts.parts import PartModel
-    from videoparts.pca import PaintedFrames
+    from videoparts.parts.model import PartModel
+    from videoparts.pca.components import PaintedFrames
+    from videoparts.pca.incremental import Components
     from videoparts.sources.base import Source
 
     from .chain import Chain
@@ -126,7 +126,7 @@ class Pca(ExtractorOptions):
 
     def _object(self, chain: Chain, source: Source) -> PartModel | None:
         """What finds the object, in pictures as `videoparts cosegment` does; None: it is not asked for."""
-        from videoparts.picture_source import PictureSource
+        from videoparts.sources.picture_source import PictureSource
 
         if not self.foreground:
             return None
@@ -136,7 +136,7 @@ class Pca(ExtractorOptions):
 
     def _components(self, chain: Chain, source: Source, parts: PartModel | None) -> Components | int:
         """The components of all; their number, where each picture has its own."""
-        from videoparts.pca import fit_components
+        from videoparts.pca.components import fit_components
 
         if self.each:
             return self.components
@@ -194,7 +194,7 @@ class Pca(ExtractorOptions):
         write: Callable[[PaintedFrames], None],
     ) -> int:
         """Every frame to what writes it, with its progress bar; gives their number."""
-        from videoparts.pca import paint_components
+        from videoparts.pca.components import paint_components
 
         frames = 0
         painted = paint_components(
@@ -211,10 +211,10 @@ class Pca(ExtractorOptions):
     def _write_grid(self, chain: Chain) -> None:
         from PIL import Image
 
-        from videoparts.atomic import AtomicFile, atomic_file, ensure_not_input
-        from videoparts.pca import object_chance
-        from videoparts.pca_figure import layers_and_facets
-        from videoparts.picture_source import PictureSource
+        from videoparts.files.atomic import AtomicFile, atomic_file, ensure_not_input
+        from videoparts.pca.components import object_chance
+        from videoparts.pca.figure import layers_and_facets
+        from videoparts.sources.picture_source import PictureSource
 
         from .picture_inputs import opened_inputs
 

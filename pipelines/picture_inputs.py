@@ -9,11 +9,11 @@ from pathlib import Path
 from videoparts.config import SourceSettings
 from videoparts.errors import ClipsFailedError, SettingsError, SourceError
 from videoparts.features import Extractor
-from videoparts.picture_check import CheckedPicture, checked
-from videoparts.picture_set import Picture, pictures_of
-from videoparts.picture_source import PictureSource
+from videoparts.pictures.check import CheckedPicture, checked
 from videoparts.sources.base import Source
 from videoparts.sources.folder import SUFFIXES
+from videoparts.sources.picture_set import Picture, pictures_of
+from videoparts.sources.picture_source import PictureSource
 
 from .chain import Chain
 from .terminal import Terminal

@@ -13,25 +13,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from videoparts.config import RefineSettings, SourceSettings
-from videoparts.edited import edited, smoothed
-from videoparts.edits import FILE as EDITS
-from videoparts.edits import Edit, Edition, load_edits
+from videoparts.editing.edited import edited, smoothed
+from videoparts.editing.edits import FILE as EDITS
+from videoparts.editing.edits import Edit, Edition, load_edits
 from videoparts.errors import OutputError, SettingsError, SourceError
+from videoparts.files.json_objects import object_of
+from videoparts.files.lock import HOME
+from videoparts.files.transaction import Transaction, transaction
 from videoparts.frames import FrameBatch
-from videoparts.joints import Joint
-from videoparts.json_objects import object_of
-from videoparts.manifest import FILE as MANIFEST
-from videoparts.manifest import Manifest
-from videoparts.mask_store import KeptFrame, MaskStore
 from videoparts.masks import Part, PartMasks
-from videoparts.runs import HOME, Run
-from videoparts.source_hash import source_sha256
+from videoparts.reports.joints import Joint
+from videoparts.results.manifest import FILE as MANIFEST
+from videoparts.results.manifest import Manifest
+from videoparts.results.mask_store import KeptFrame, MaskStore
+from videoparts.results.runs import Run
 from videoparts.sources import open_source
 from videoparts.sources.base import Source
-from videoparts.transaction import Transaction, transaction
+from videoparts.sources.source_hash import source_sha256
 
 if TYPE_CHECKING:
-    from videoparts.parts import PartModel
+    from videoparts.parts.model import PartModel
 
 Entry = tuple[PartMasks, list[Joint]]
 """Masks of one frame or a few, as they were found, and their joints."""

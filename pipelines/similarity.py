@@ -62,11 +62,11 @@ class Similarity:
         """Run the command."""
         import numpy as np
 
-        from videoparts.atomic import AtomicFile, ensure_not_input
-        from videoparts.described import describe
-        from videoparts.picture_set import Picture
-        from videoparts.points import require_inside
+        from videoparts.files.atomic import AtomicFile, ensure_not_input
+        from videoparts.pairs.described import describe
+        from videoparts.pairs.points import require_inside
         from videoparts.sources.folder import read_picture
+        from videoparts.sources.picture_set import Picture
 
         from .loading import loaded
 
@@ -91,8 +91,8 @@ class Similarity:
             write_similarity_page(self.output, [picture.name for picture in pictures], pixels, described, point)
             terminal.say(f"wrote {self.output}: open it in a browser")
             return
-        from videoparts.atomic import atomic_file
-        from videoparts.similarity import similarity_map
+        from videoparts.files.atomic import atomic_file
+        from videoparts.pairs.similarity import similarity_map
         from videoparts.sinks.photograph import save_photograph
         from videoparts.sinks.similarity_picture import similarity_picture
 

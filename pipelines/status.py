@@ -22,8 +22,7 @@ class Status:
 
     def run(self) -> None:
         """Run the command."""
-        from videoparts.lock import is_held
-        from videoparts.runs import HOME
+        from videoparts.files.lock import HOME, is_held
 
         from .batches.journal import Journal
         from .batches.plan import saved_clips
@@ -53,8 +52,8 @@ class Status:
 
 def _frames_kept(folder: Path) -> int:
     """How many frames of a clip are labelled, by whatever run has come furthest."""
-    from videoparts.mask_store import MaskStore
-    from videoparts.runs import HOME
+    from videoparts.files.lock import HOME
+    from videoparts.results.mask_store import MaskStore
 
     home = folder / HOME
     runs = [one for one in home.iterdir() if one.is_dir()] if home.is_dir() else []

@@ -32,8 +32,8 @@ class View:
 
     def run(self) -> None:
         """Run the command."""
+        from videoparts.files.transaction import finish_commit
         from videoparts.sinks.viewer import NAME
-        from videoparts.transaction import finish_commit
 
         finish_commit(self.output)
         terminal, page = Terminal(self.quiet), self.output / NAME
@@ -43,7 +43,7 @@ class View:
             terminal.say(f"open {page} in a browser")
 
     def _make(self, terminal: Terminal) -> None:
-        from videoparts.manifest import FILE
+        from videoparts.results.manifest import FILE
         from videoparts.sinks.viewer import NAME, Viewer
 
         from .outputs import PAGE

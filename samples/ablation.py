@@ -22,18 +22,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from videoparts import evidence, motion, part_space, teaching, visibility
 from videoparts.config import ComputeSettings, ExtractorSettings, FitSettings, RefineSettings, SourceSettings
-from videoparts.evidence import Cues
+from videoparts.evaluation.label_folders import read_labels
+from videoparts.evaluation.metrics import ari, contingency, jaccard, temporal_agreement
 from videoparts.features import Features
 from videoparts.fit import fit_parts
-from videoparts.flow import luma
+from videoparts.flow.dense import luma
+from videoparts.foreground import evidence, teaching, visibility
+from videoparts.foreground.evidence import Cues
 from videoparts.frames import Pixels
-from videoparts.label_folders import read_labels
-from videoparts.metrics import ari, contingency, jaccard, temporal_agreement
+from videoparts.parts import space
+from videoparts.sampling import motion
 from videoparts.segmentation import segment
 from videoparts.sources import open_source
-from videoparts.vit import ViTExtractor
+from videoparts.vit.extractor import ViTExtractor
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ ROWS: dict[str, Row] = {
     "frames lifted to 0.8": Row(constants=((visibility, "_KEPT", 0.8),)),
     "plain guided filter": Row(refine=RefineSettings(steps=0)),
     "plain upsampling": Row(refine=RefineSettings(steps=0, radius=0)),
-    "frames may differ as they do": Row(constants=((part_space, "_DIRECTIONS", {"one": 0}),)),
+    "frames may differ as they do": Row(constants=((space, "_DIRECTIONS", {"one": 0}),)),
     "no window": Row(refine=RefineSettings(window=0)),
     "specks kept": Row(refine=RefineSettings(specks=0)),
     "specks x 3": Row(refine=RefineSettings(specks=3 * RefineSettings().specks)),

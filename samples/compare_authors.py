@@ -42,9 +42,9 @@ from PIL import Image
 from torchvision.transforms.functional import normalize, pil_to_tensor
 
 from videoparts.config import ComputeSettings, ExtractorSettings, Precision, Runtime
-from videoparts.naming import Tensors, timm_name
-from videoparts.vit import ViTExtractor
-from videoparts.weights import Weights, find_weights, read_weights
+from videoparts.vit.extractor import ViTExtractor
+from videoparts.vit.naming import Tensors, timm_name
+from videoparts.vit.weights import Weights, find_weights, read_weights
 
 REQUIRED = 0.999
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -29,7 +29,7 @@ import torch
 from compare_authors import FAMILIES, MEAN, STD, authors_model, family_weights, open_checkouts, our_extractor
 from torchvision.transforms.functional import normalize
 
-from videoparts.mutual import neighbours
+from videoparts.pairs.mutual import neighbours
 from videoparts.resize import resize, unit_range
 from videoparts.sources.folder import read_picture
 

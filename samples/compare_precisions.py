@@ -22,11 +22,11 @@ import numpy as np
 from videoparts.config import ComputeSettings, RefineSettings, SourceSettings
 from videoparts.fit import fit_parts
 from videoparts.frames import Pixels
-from videoparts.parts import PartModel
+from videoparts.parts.model import PartModel
 from videoparts.segmentation import segment
 from videoparts.sources import open_source
 from videoparts.sources.base import Source
-from videoparts.vit import ViTExtractor
+from videoparts.vit.extractor import ViTExtractor
 
 EXACT = ComputeSettings(device="cpu", precision="fp32")
 ROWS = {

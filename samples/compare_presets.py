@@ -30,19 +30,19 @@ import torch
 
 from videoparts.cache import FeatureCache
 from videoparts.config import ComputeSettings, ExtractorSettings, FitSettings, Precision, Runtime
+from videoparts.evaluation.label_folders import read_labels
+from videoparts.evaluation.metrics import jaccard, temporal_agreement
 from videoparts.features import Features
 from videoparts.fit import fit_parts
-from videoparts.flow import luma
+from videoparts.flow.dense import luma
 from videoparts.frames import Pixels
-from videoparts.label_folders import read_labels
 from videoparts.masks import PartMasks
-from videoparts.metrics import jaccard, temporal_agreement
 from videoparts.presets import PRESETS, Preset
 from videoparts.segmentation import segment
 from videoparts.sinks.overlay_video import OverlayVideo
 from videoparts.sources import open_source
 from videoparts.stream import prefetch
-from videoparts.vit import ViTExtractor
+from videoparts.vit.extractor import ViTExtractor
 
 ROWS: Mapping[str, Preset] = {
     **PRESETS,

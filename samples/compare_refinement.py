@@ -42,13 +42,13 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from videoparts import refine
 from videoparts.config import ComputeSettings, ExtractorSettings, RefineSettings
+from videoparts.evaluation.metrics import boundary_f, jaccard
 from videoparts.grid import Grid
-from videoparts.metrics import boundary_f, jaccard
-from videoparts.refine import label_pixels, working_scores
+from videoparts.refine import pixels
+from videoparts.refine.pixels import label_pixels, working_scores
 from videoparts.resize import resize, unit_range
-from videoparts.vit import ViTExtractor
+from videoparts.vit.extractor import ViTExtractor
 
 TRAINING_FRAMES = 12
 RIDGE = 0.03  # a training frame
@@ -77,7 +77,7 @@ def library(cells: float = 5, **fields: float) -> Method:
     """`label_pixels`, with other settings; ``cells``: pixels of its working picture a side of a patch."""
 
     def method(p: torch.Tensor, grid: Grid, frame: torch.Tensor) -> torch.Tensor:
-        with mock.patch.multiple(refine, _CELLS=(cells, cells), _MOST_ROWS=1000):
+        with mock.patch.multiple(pixels, _CELLS=(cells, cells), _MOST_ROWS=1000):
             both = torch.stack([1 - p, p])[None]
             scores = working_scores(both, grid, (frame.shape[0], frame.shape[1]))
         return label_pixels(scores, frame[None], RefineSettings(**fields))[0] > 0  # type: ignore[arg-type]

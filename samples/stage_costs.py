@@ -22,7 +22,7 @@ from videoparts.pipelines.batches.work import Task, Worker, masks_of
 from videoparts.pipelines.main import parse
 from videoparts.pipelines.terminal import Terminal
 
-from videoparts.runs import Run, run_key
+from videoparts.results.runs import Run, run_key
 
 
 def main() -> None:

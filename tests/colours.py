@@ -11,13 +11,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from videoparts.descriptors import unit_length
 from videoparts.features import Features
 from videoparts.frames import FrameBatch, Pixels, VideoInfo
 from videoparts.grid import Grid
 from videoparts.identity import ExtractorIdentity
 from videoparts.sources.around import Neighbourhood, neighbourhoods
 from videoparts.sources.selection import seen_at
+from videoparts.vit.descriptors import unit_length
 
 GREY = (128, 128, 128)
 STRIPES = ((220, 40, 40), (40, 200, 60), (50, 60, 220))

@@ -20,7 +20,7 @@ from tiny import tiny_options
 from videoparts.pipelines.demo import demo_clip
 
 from videoparts.config import ComputeSettings, ExtractorSettings
-from videoparts.vit import ViTExtractor
+from videoparts.vit.extractor import ViTExtractor
 
 
 @pytest.fixture(scope="session", autouse=True)

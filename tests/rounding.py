@@ -7,7 +7,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from videoparts.vit import ViTExtractor
+from videoparts.vit.extractor import ViTExtractor
 
 
 def require_close_to_fp32(

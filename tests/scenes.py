@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from videoparts.flow import Flow
-from videoparts.motion import Motion
-from videoparts.sample import FrameSample, Sample
+from videoparts.flow.dense import Flow
+from videoparts.sampling.motion import Motion
+from videoparts.sampling.sample import FrameSample, Sample
 
 H, W = 18, 32  # patches of a frame
 SIZE = 12  # of a descriptor; tokens are two halves of that size

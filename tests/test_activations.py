@@ -6,7 +6,7 @@ import pytest
 import torch
 from timm.models.vision_transformer import Block
 
-from videoparts.activations import Activations, Rounding, activations, pink_noise
+from videoparts.vit.activations import Activations, Rounding, activations, pink_noise
 
 
 def rounded(x: torch.Tensor, rounding: Rounding) -> torch.Tensor:

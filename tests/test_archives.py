@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from videoparts.archives import add_entry, write_npz
+from videoparts.files.archives import add_entry, write_npz
 
 
 def test_arrays_need_no_pickle_and_are_the_same_bytes(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from videoparts.atomic import AtomicFile, AtomicFolder, atomic_file, ensure_not_input, output_errors
 from videoparts.errors import OutputError
+from videoparts.files.atomic import AtomicFile, AtomicFolder, atomic_file, ensure_not_input, output_errors
 
 
 def test_a_file_appears_when_complete(tmp_path):
@@ -99,7 +99,7 @@ def test_a_link_is_followed(tmp_path):
 KILLED = """
 import os, sys
 from pathlib import Path
-from videoparts.atomic import AtomicFile, AtomicFolder
+from videoparts.files.atomic import AtomicFile, AtomicFolder
 AtomicFile(Path(sys.argv[1])).start().write_text("half")
 (AtomicFolder(Path(sys.argv[2]), lambda path: True).start() / "a").write_text("half")
 print("ready", flush=True)

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from videoparts import attention
-from videoparts.attention import attend
+from videoparts.vit import attention
+from videoparts.vit.attention import attend
 
 WIDTH, HEADS = 48, 3
 

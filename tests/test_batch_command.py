@@ -28,11 +28,10 @@ from videoparts.pipelines.batches.run import BatchRun
 from videoparts.pipelines.batches.work import Task, Worker
 from videoparts.pipelines.main import main, parse
 
-from videoparts.atomic import output_errors
 from videoparts.errors import ClipsFailedError, OutputError
-from videoparts.lock import only_run_in
-from videoparts.manifest import Manifest
-from videoparts.runs import HOME
+from videoparts.files.atomic import output_errors
+from videoparts.files.lock import HOME, only_run_in
+from videoparts.results.manifest import Manifest
 from videoparts.sources import open_source
 from videoparts.sources.base import Source
 

@@ -25,7 +25,7 @@ from test_batch_command import COMMAND, QUICK, files, running
 from videoparts.pipelines.batches.pieces import Piece, fit_together, pieces_of
 from videoparts.pipelines.main import main
 
-from videoparts.mask_store import MaskStore
+from videoparts.results.mask_store import MaskStore
 from videoparts.sources import open_source
 
 pytest.importorskip("ray", reason="needs ray: pip install 'videoparts[ray]'")

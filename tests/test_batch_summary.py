@@ -21,18 +21,18 @@ from videoparts.pipelines.batches.contact import showing, write_contact
 from videoparts.pipelines.batches.summary import CSV, PAGE, Row, write_summary
 
 from videoparts.config import RefineSettings
-from videoparts.edits import Drop, Merge, Recolor, save_edits
+from videoparts.editing.edits import Drop, Merge, Recolor, save_edits
 from videoparts.errors import OutputError, SourceError
 from videoparts.identity import ExtractorIdentity
-from videoparts.joints import JointCounter
-from videoparts.manifest import Manifest, ManifestModel, ManifestSource, versions
 from videoparts.masks import Part, PartMasks
-from videoparts.report import MaskReport
-from videoparts.runs import Run
+from videoparts.reports.joints import JointCounter
+from videoparts.reports.report import MaskReport
+from videoparts.reports.tracks import Track
+from videoparts.results.manifest import Manifest, ManifestModel, ManifestSource, versions
+from videoparts.results.runs import Run
 from videoparts.sinks.viewer import Viewer
 from videoparts.sources import SourceSettings, open_source
 from videoparts.sources.base import Source
-from videoparts.tracks import Track
 
 Pixels = npt.NDArray[np.uint8]
 

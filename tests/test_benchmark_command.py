@@ -30,7 +30,7 @@ from videoparts.identity import ExtractorIdentity
 from videoparts.presets import PRESETS
 from videoparts.resize import resize, unit_range
 from videoparts.sources import open_source
-from videoparts.vit import load_model
+from videoparts.vit.extractor import load_model
 
 CPU = torch.device("cpu")
 STAGES = ("decode", "link", "resize", "extract", "score", "window", "upsample", "paint", "encode")
@@ -346,7 +346,7 @@ def test_what_cannot_work_is_said_in_one_line(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("videoparts.devices.can_round", lambda: False)
+    monkeypatch.setattr("videoparts.vit.precision.can_round", lambda: False)
     try:
         status = main(["benchmark", str(clip), *tiny, *arguments])
     except SystemExit as stop:

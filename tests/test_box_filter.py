@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from videoparts.box_filter import box, running_sums, sums_of_blocks
+from videoparts.refine.box_filter import box, running_sums, sums_of_blocks
 
 
 def by_definition(planes: torch.Tensor, radius: int) -> torch.Tensor:

@@ -12,11 +12,11 @@ import pytest
 import torch
 from moving import coloured, texture
 
-from videoparts.carrying import carried
 from videoparts.clock import StageClock
+from videoparts.flow.carrying import carried
+from videoparts.flow.keyframes import surrounding
+from videoparts.flow.linked import linked
 from videoparts.frames import FrameBatch, Pixels
-from videoparts.keyframes import surrounding
-from videoparts.linked import linked
 
 HEIGHT, WIDTH, CELL, SIDE = 96, 144, 4, 32
 

@@ -28,7 +28,7 @@ from videoparts.pipelines.options import MaskOptions
 
 from videoparts.config import ComputeSettings
 from videoparts.masks import PartMasks
-from videoparts.parts import PartModel
+from videoparts.parts.model import PartModel
 from videoparts.presets import PRESETS, Preset, PresetName
 from videoparts.segmentation import segment
 

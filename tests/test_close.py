@@ -10,7 +10,7 @@ import pytest
 
 from videoparts import ViTExtractor, fit_parts, open_source
 from videoparts.config import ExtractorSettings, FitSettings
-from videoparts.metrics import jaccard
+from videoparts.evaluation.metrics import jaccard
 
 FRAMES = 12
 H, W = 288, 512  # of the crop: of a frame's 480 x 854

@@ -11,7 +11,7 @@ import pytest
 from videoparts import clustering
 from videoparts.clustering import Floats, along_axes, assign, kmeans, kmeans_elbow, one_more
 from videoparts.errors import DependencyError, FitError
-from videoparts.vit import ViTExtractor
+from videoparts.vit.extractor import ViTExtractor
 
 
 def blobs(clusters: int, each: int = 60, d: int = 16, spread: float = 0.05, seed: int = 0) -> Floats:

@@ -16,10 +16,10 @@ from threadpoolctl import threadpool_limits
 
 from videoparts.config import ComputeSettings, ExtractorSettings, FitSettings
 from videoparts.fit import fit_parts
-from videoparts.parts import PartModel
+from videoparts.parts.model import PartModel
 from videoparts.sinks.formats import FORMATS
 from videoparts.sources import open_source
-from videoparts.vit import ViTExtractor
+from videoparts.vit.extractor import ViTExtractor
 
 ON_CORES = (
     "import os, sys; os.sched_setaffinity(0, map(int, sys.argv[1].split(','))); os.execv(sys.argv[2], sys.argv[2:])"

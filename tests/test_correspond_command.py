@@ -16,8 +16,8 @@ from test_correspondences import picture
 from videoparts.pipelines.described_pictures import DescribedPictures, every_pair
 from videoparts.pipelines.main import main
 
-from videoparts.pair_files import FORMAT, PairFile, read_pairs
-from videoparts.picture_set import Picture
+from videoparts.pairs.pair_files import FORMAT, PairFile, read_pairs
+from videoparts.sources.picture_set import Picture
 
 QUICK = ["--load-size", "168", "--offline", "--device", "cpu", "-q"]
 SHIFT = 48  # pixels
@@ -277,7 +277,7 @@ def test_pictures_that_cannot_be_used_are_named_and_the_rest_is_done(
 def test_stopped_it_says_how_far_it_came(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from videoparts import pair_files
+    from videoparts.pairs import pair_files
 
     write, count = pair_files.write_json, [0]
 
@@ -296,7 +296,7 @@ def test_stopped_it_says_how_far_it_came(
 def test_no_point_in_common(
     pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("videoparts.described._LEAST", 2.0)  # nothing is on an object
+    monkeypatch.setattr("videoparts.pairs.described._LEAST", 2.0)  # nothing is on an object
     out = tmp_path / "out"
     assert "no two points on their objects" in fails(["correspond", str(pictures), "-o", str(out), *QUICK], capsys)
     assert not out.exists()

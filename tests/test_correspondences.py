@@ -8,13 +8,13 @@ import pytest
 import torch
 from colours import ColourExtractor
 
-from videoparts.correspondences import correspondences, transferred
-from videoparts.described import Described, describe, salient_pieces
 from videoparts.errors import SourceError
 from videoparts.frames import Pixels
 from videoparts.grid import Grid
-from videoparts.saliency import smooth_saliency
-from videoparts.similarity import similarity_map
+from videoparts.pairs.correspondences import correspondences, transferred
+from videoparts.pairs.described import Described, describe, salient_pieces
+from videoparts.pairs.similarity import similarity_map
+from videoparts.sampling.saliency import smooth_saliency
 
 COLOURS = ((230, 30, 30), (30, 230, 30), (30, 30, 230), (230, 230, 30), (230, 30, 230), (30, 230, 230))
 
@@ -117,5 +117,5 @@ def test_smoothing_in_pieces_is_smoothing(monkeypatch: pytest.MonkeyPatch) -> No
     attention = torch.rand(2, 3, 5, 7, generator=random)
     tokens = torch.nn.functional.normalize(torch.randn(2, 5, 7, 6, generator=random), dim=-1)
     whole = smooth_saliency(attention, tokens, [0, 2])
-    monkeypatch.setattr("videoparts.saliency._SIDE", 4)
+    monkeypatch.setattr("videoparts.sampling.saliency._SIDE", 4)
     torch.testing.assert_close(smooth_saliency(attention, tokens, [0, 2]), whole)

@@ -12,22 +12,22 @@ from colours import GREY, STRIPES, ColourExtractor
 from PIL import Image
 
 from videoparts.config import FitSettings, RefineSettings
-from videoparts.cosegment import common_parts, fit_pictures, part_of
 from videoparts.errors import FitError, OutputError
+from videoparts.evaluation.metrics import ari
+from videoparts.evaluation.metrics import contingency as table_of
 from videoparts.frames import FrameBatch, VideoInfo
-from videoparts.hierarchy import part_tree
 from videoparts.masks import Part, PartMasks
-from videoparts.metrics import ari
-from videoparts.metrics import contingency as table_of
-from videoparts.parts import PartModel
-from videoparts.picture_check import checked
-from videoparts.picture_set import Picture, pictures_of
-from videoparts.picture_source import PictureSource
-from videoparts.picture_store import PictureStore
-from videoparts.picture_views import PER_PICTURE, views_of
+from videoparts.parts.model import PartModel
+from videoparts.parts.tree import part_tree
+from videoparts.pictures.check import checked
+from videoparts.pictures.cosegment import common_parts, fit_pictures, part_of
+from videoparts.pictures.strangers import strangers, whole_looks
+from videoparts.pictures.views import PER_PICTURE, views_of
+from videoparts.results.picture_store import PictureStore
 from videoparts.segmentation import segment
 from videoparts.sinks.contact_pages import ContactPages
-from videoparts.strangers import strangers, whole_looks
+from videoparts.sources.picture_set import Picture, pictures_of
+from videoparts.sources.picture_source import PictureSource
 
 FIT = FitSettings(parts=3, frames=256)
 STILL = RefineSettings(window=0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from videoparts.descriptors import log_bin, unit_length
+from videoparts.vit.descriptors import log_bin, unit_length
 
 
 def slow_log_bin(descriptors: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from videoparts.divided import divided
+from videoparts.editing.divided import divided
 
 WITHIN = (1, 2, 1)  # finer labels 1 and 3 lie in 1, 2 lies in 2
 

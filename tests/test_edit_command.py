@@ -23,12 +23,12 @@ from videoparts.pipelines import finer
 from videoparts.pipelines.main import main
 from videoparts.pipelines.result import entries_without_pixels, kept_entries, opened_result
 
-from videoparts.atomic import remove
-from videoparts.edited import edited
-from videoparts.edits import Drop, Edit, Merge, Recolor, Rename, Reorder, Smooth, load_edits, save_edits
+from videoparts.editing.edited import edited
+from videoparts.editing.edits import Drop, Edit, Merge, Recolor, Rename, Reorder, Smooth, load_edits, save_edits
 from videoparts.errors import VideoPartsError
-from videoparts.manifest import Manifest
-from videoparts.report import Report
+from videoparts.files.atomic import remove
+from videoparts.reports.report import Report
+from videoparts.results.manifest import Manifest
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -102,7 +102,7 @@ def test_edits_are_what_they_say_in_all_formats(found: Path, out: Path) -> None:
 
 def test_an_overlay_is_painted_anew_in_the_colours_of_the_edit(out: Path, short_clip: Path) -> None:
     from videoparts.masks import colour_table
-    from videoparts.overlay import paint
+    from videoparts.painting.overlay import paint
     from videoparts.sources import open_source
 
     given = ["--formats", "overlay", "--recolor", "1=#3fa7d6", "--drop", "2", "-q"]
@@ -119,7 +119,7 @@ def test_an_overlay_is_painted_anew_in_the_colours_of_the_edit(out: Path, short_
 def test_the_report_after_a_merge_is_that_of_a_report_on_the_merged_labels(out: Path, short_clip: Path) -> None:
     from videoparts.frames import FrameBatch
     from videoparts.masks import PartMasks
-    from videoparts.report import MaskReport
+    from videoparts.reports.report import MaskReport
     from videoparts.sources import open_source
 
     assert main(["edit", str(out), "--merge", "1,3", "-q"]) == 0

@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from videoparts.edited import edited, smoothed
-from videoparts.edits import Drop, Edition, Merge, Smooth
+from videoparts.editing.edited import edited, smoothed
+from videoparts.editing.edits import Drop, Edition, Merge, Smooth
 from videoparts.frames import FrameBatch
 from videoparts.masks import Part, PartMasks
-from videoparts.mattes import agreeing_matte
+from videoparts.refine.mattes import agreeing_matte
 
 PARTS = tuple(Part(k, f"part{k}", (k, k, k)) for k in (1, 2, 3))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from videoparts.edits import (
+from videoparts.editing.edits import (
     Drop,
     Edit,
     Edition,

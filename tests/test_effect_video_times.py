@@ -10,8 +10,8 @@ import pytest
 from test_sinks_clips import clip, with_sound
 
 from videoparts.config import SourceSettings
-from videoparts.effects import Effect
 from videoparts.masks import Part
+from videoparts.painting.effects import Effect
 from videoparts.sinks.effect_video import Covered, EffectVideo
 from videoparts.sources import open_source
 

@@ -5,8 +5,8 @@ import numpy.typing as npt
 import pytest
 from test_mattes import disc
 
-from videoparts.effects import Do, Effect
 from videoparts.errors import SettingsError
+from videoparts.painting.effects import Do, Effect
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -18,9 +18,9 @@ from videoparts.pipelines.evaluate import table_of
 from videoparts.pipelines.main import main
 
 from videoparts.clustering import kmeans, nearest
-from videoparts.evaluation import ClipScores, Scores, _Sample, evaluate_folders
+from videoparts.evaluation.folders import ClipScores, Scores, _Sample, evaluate_folders
+from videoparts.evaluation.metrics import boundary_f, box_positions, jaccard
 from videoparts.frames import Pixels
-from videoparts.metrics import boundary_f, box_positions, jaccard
 
 SIZE = (40, 60)
 

@@ -9,10 +9,10 @@ import numpy.typing as npt
 import pytest
 from scenes import H, Scene, Thing, W, box
 
-from videoparts import evidence
 from videoparts.clustering import along_axes, assign, kmeans_from
-from videoparts.evidence import Clusterings, Cue, Cues
-from videoparts.sample import Sample
+from videoparts.foreground import evidence
+from videoparts.foreground.evidence import Clusterings, Cue, Cues
+from videoparts.sampling.sample import Sample
 
 
 @pytest.fixture(scope="module")

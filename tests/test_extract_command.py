@@ -14,14 +14,14 @@ from videoparts.pipelines.main import main, parse
 
 from videoparts import load_features
 from videoparts.config import ComputeSettings
-from videoparts.saliency import saliency
-from videoparts.saved_features import SavedFeatures
+from videoparts.pictures.saved_features import SavedFeatures
+from videoparts.sampling.saliency import saliency
 
 
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that are written, in order."""
-    from videoparts import saved_features
+    from videoparts.pictures import saved_features
 
     names: list[str] = []
     save = saved_features.save_features
@@ -139,7 +139,7 @@ def test_every_frame_of_a_clip(tiny: list[str], tmp_path: Path, written: list[st
 def test_stopped_it_says_how_to_go_on(
     pictures: Path, tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from videoparts import saved_features
+    from videoparts.pictures import saved_features
 
     save, count = saved_features.save_features, [0]
 

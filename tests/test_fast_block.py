@@ -28,9 +28,9 @@ from tiny import (
 )
 from torch import nn
 
-from videoparts import packed_linear
-from videoparts.fast_block import FastBlock, FastMlp, OtherMlp, run_blocks
-from videoparts.plain_block import is_plain, is_plain_mlp
+from videoparts.vit import packed_linear
+from videoparts.vit.fast_block import FastBlock, FastMlp, OtherMlp, run_blocks
+from videoparts.vit.plain_block import is_plain, is_plain_mlp
 
 
 def difference(made: Any, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

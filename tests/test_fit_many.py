@@ -15,14 +15,14 @@ import pytest
 from colours import ColourExtractor, MemorySource, frame, truth
 from test_segment import agreement, assert_same, labels_of
 
-from videoparts import foreground
 from videoparts.config import FitSettings, Foreground
 from videoparts.errors import FitError
 from videoparts.fit import fit_parts
-from videoparts.foreground import ClipByClip
+from videoparts.foreground import finding
+from videoparts.foreground.finding import ClipByClip
 from videoparts.frames import Pixels
-from videoparts.sample import FrameSample
-from videoparts.sampling import frames_to_sample
+from videoparts.sampling.sample import FrameSample
+from videoparts.sampling.sampler import frames_to_sample
 from videoparts.sources.base import Source
 from videoparts.sources.in_turn import InTurn
 
@@ -79,14 +79,14 @@ def test_fewer_of_the_clips_are_not_opened() -> None:
 @pytest.mark.parametrize("method", ["probe", "vote"])
 def test_three_hundred_clips_make_one_model(method: Foreground, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[list[FrameSample]] = []
-    shared = foreground.share_of
+    shared = finding.share_of
 
     def recorded(frames: Sequence[FrameSample], most: int) -> list[FrameSample]:
         kept.append(shared(frames, most))
         return kept[-1]
 
-    monkeypatch.setattr(foreground, "share_of", recorded)
-    monkeypatch.setattr("videoparts.evidence._CLUSTERINGS", (6, 10))  # quicker, and enough for three colours
+    monkeypatch.setattr(finding, "share_of", recorded)
+    monkeypatch.setattr("videoparts.foreground.evidence._CLUSTERINGS", (6, 10))  # quicker, and enough for three colours
     settings = replace(FIT, foreground=method, threshold=0.3 if method == "vote" else None, descriptors=18_000)
     model = fit_parts(in_turn(300), ColourExtractor(1), settings)
     assert len(kept) == 300
@@ -145,7 +145,7 @@ import numpy as np
 sys.path.insert(0, sys.argv[2])
 from colours import MemorySource, frame
 from tiny import tiny_extractor
-from videoparts import evidence
+from videoparts.foreground import evidence
 from videoparts.config import FitSettings, Foreground
 from videoparts.fit import fit_parts
 from videoparts.sources.in_turn import InTurn

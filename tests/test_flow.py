@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from videoparts.flow import Flow, Preset, dense_flow, inside, luma, targets, warp
+from videoparts.flow.dense import Flow, Preset, dense_flow, inside, luma, targets, warp
 from videoparts.frames import Pixels
 
 

@@ -12,13 +12,13 @@ import torch
 from scenes import SIZE, H, Scene, Thing, W, box, overlap
 
 from videoparts.config import FitSettings
-from videoparts.evidence import Cues
 from videoparts.features import Features
-from videoparts.foreground import Foreground, find_foreground, vote
+from videoparts.foreground.evidence import Cues
+from videoparts.foreground.finding import Foreground, find_foreground, vote
+from videoparts.foreground.probe import CentroidProbe, LinearProbe
 from videoparts.grid import Grid
-from videoparts.motion import Motion
-from videoparts.probe import CentroidProbe, LinearProbe
-from videoparts.sample import FrameSample, Sample
+from videoparts.sampling.motion import Motion
+from videoparts.sampling.sample import FrameSample, Sample
 
 # The vote
 

@@ -13,16 +13,16 @@ from media import picture
 from scenes import Scene, Thing, box, overlap
 from tiny import tiny_extractor
 
-from videoparts import from_afar
 from videoparts.clock import StageClock
 from videoparts.config import FitSettings
-from videoparts.evidence import Cues
-from videoparts.from_afar import learn_at_both
+from videoparts.foreground import from_afar
+from videoparts.foreground.evidence import Cues
+from videoparts.foreground.from_afar import learn_at_both
+from videoparts.foreground.probe import LinearProbe
+from videoparts.foreground.teaching import learn
 from videoparts.one_thread import one_thread
-from videoparts.probe import LinearProbe
-from videoparts.sample import FrameSample, Sample
-from videoparts.sampling import Sampler
-from videoparts.teaching import learn
+from videoparts.sampling.sample import FrameSample, Sample
+from videoparts.sampling.sampler import Sampler
 
 STILL = Cues(motion=False)
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from videoparts.errors import FitError, SettingsError
-from videoparts.hierarchy import PartTree, centred, tree_from, tree_tensors
-from videoparts.hierarchy import part_tree as weighted_tree
-from videoparts.metrics import ari, contingency
+from videoparts.evaluation.metrics import ari, contingency
+from videoparts.parts.tree import PartTree, centred, tree_from, tree_tensors
+from videoparts.parts.tree import part_tree as weighted_tree
 
 Floats = npt.NDArray[np.float32]
 D = 24

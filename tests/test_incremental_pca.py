@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from videoparts.errors import FitError, SettingsError
-from videoparts.incremental_pca import IncrementalPCA, centrality
+from videoparts.pca.incremental import IncrementalPCA, centrality
 
 SIZE = 12
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pytest
 from scenes import Scene, Thing, box, overlap
 
-from videoparts.joint_teaching import teach_together
-from videoparts.sample import FrameSample, Sample
+from videoparts.foreground.joint_teaching import teach_together
+from videoparts.sampling.sample import FrameSample, Sample
 
 Mask = npt.NDArray[np.bool_]
 

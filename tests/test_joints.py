@@ -5,10 +5,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from videoparts.flow import warp
-from videoparts.joints import Joint, JointCounter
-from videoparts.links import link, link_luma
-from videoparts.metrics import agreement_along
+from videoparts.evaluation.metrics import agreement_along
+from videoparts.flow.dense import warp
+from videoparts.flow.links import link, link_luma
+from videoparts.reports.joints import Joint, JointCounter
 
 Pixels = npt.NDArray[np.uint8]
 SAME = np.arange(256, dtype=np.uint8)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from moving import texture
 
+from videoparts.flow.keyframes import interval, stretches, surrounding
+from videoparts.flow.links import Link, link
 from videoparts.frames import FrameBatch, VideoInfo
-from videoparts.keyframes import interval, stretches, surrounding
-from videoparts.links import Link, link
 
 Item = tuple[FrameBatch, Link | None]
 

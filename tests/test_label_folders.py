@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from videoparts.errors import SourceError
+from videoparts.evaluation.label_folders import Clip, match_clips, read_labels
 from videoparts.frames import Pixels
-from videoparts.label_folders import Clip, match_clips, read_labels
 
 LABELS = np.array([[0, 1, 2], [3, 255, 9]], np.uint8)
 

@@ -15,7 +15,7 @@ from videoparts.pipelines.terminal import Terminal
 from videoparts.config import FitSettings, RefineSettings
 from videoparts.fit import fit_parts
 from videoparts.frames import Pixels
-from videoparts.joints import Joint
+from videoparts.reports.joints import Joint
 
 FRAMES = 45
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from moving import coloured, moved, texture
 
-from videoparts import linked as module
 from videoparts.clock import StageClock
+from videoparts.flow import linked as module
+from videoparts.flow.linked import linked
+from videoparts.flow.links import Link, link, link_luma
 from videoparts.frames import FrameBatch, Pixels
-from videoparts.linked import linked
-from videoparts.links import Link, link, link_luma
 
 PIXELS = np.stack([coloured(moved(texture(0, 64, 96), 2 * i, 0)) for i in range(7)])
 

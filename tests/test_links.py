@@ -8,10 +8,10 @@ import pytest
 import torch
 from moving import coloured, moved, texture
 
-from videoparts import links
-from videoparts.flow import Flow, Preset, dense_flow, warp
+from videoparts.flow import links
+from videoparts.flow.dense import Flow, Preset, dense_flow, warp
+from videoparts.flow.links import Link, link, link_luma
 from videoparts.frames import Pixels
-from videoparts.links import Link, link, link_luma
 
 
 def inner(plane: Pixels | np.ndarray) -> np.ndarray:  # type: ignore[type-arg]

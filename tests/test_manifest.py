@@ -23,7 +23,11 @@ from videoparts import __version__
 from videoparts.errors import OutputError, SourceError
 from videoparts.frames import ColourTags
 from videoparts.identity import ExtractorIdentity
-from videoparts.manifest import (
+from videoparts.masks import Part, PartMasks
+from videoparts.reports.presence import Presence
+from videoparts.reports.report import MaskReport, PartPresence, Report
+from videoparts.reports.tracks import FrameEntry, Track
+from videoparts.results.manifest import (
     FORMAT,
     Manifest,
     ManifestModel,
@@ -31,12 +35,8 @@ from videoparts.manifest import (
     manifest_schema,
     versions,
 )
-from videoparts.masks import Part, PartMasks
-from videoparts.presence import Presence
-from videoparts.report import MaskReport, PartPresence, Report
-from videoparts.source_hash import source_sha256
 from videoparts.sources import open_source
-from videoparts.tracks import FrameEntry, Track
+from videoparts.sources.source_hash import source_sha256
 
 MODEL = ManifestModel("0" * 64, ExtractorIdentity("vit", 9, "key", 14, 448, False, "abc"))
 PARTS = (Part(2, "left ear / tip", (0, 68, 255)), Part(7, 'tail "🦊" 尾', (221, 170, 0)))

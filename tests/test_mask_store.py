@@ -10,9 +10,9 @@ import pytest
 
 from videoparts.errors import OutputError
 from videoparts.frames import FrameBatch
-from videoparts.joints import Joint
-from videoparts.mask_store import MaskStore
 from videoparts.masks import PartMasks
+from videoparts.reports.joints import Joint
+from videoparts.results.mask_store import MaskStore
 
 FRAMES = 150
 

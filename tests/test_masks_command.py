@@ -19,9 +19,9 @@ from videoparts.pipelines import labelling
 from videoparts.pipelines.demo import demo_clip
 from videoparts.pipelines.main import main
 
-from videoparts.edits import Rename, save_edits
-from videoparts.lock import only_run_in
-from videoparts.manifest import Manifest, manifest_schema
+from videoparts.editing.edits import Rename, save_edits
+from videoparts.files.lock import only_run_in
+from videoparts.results.manifest import Manifest, manifest_schema
 from videoparts.sinks.formats import FORMATS
 
 QUICK = ["--load-size", "112", "--frames", "6", "--offline", "--device", "cpu"]

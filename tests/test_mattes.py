@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from videoparts.mattes import agreeing_matte, part_mattes
+from videoparts.refine.mattes import agreeing_matte, part_mattes
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from videoparts.flow import dense_flow
-from videoparts.frames import Pixels
-from videoparts.metrics import (
+from videoparts.evaluation.metrics import (
     Mask,
     agreement_along,
     ari,
@@ -24,6 +22,8 @@ from videoparts.metrics import (
     part_agreement,
     temporal_agreement,
 )
+from videoparts.flow.dense import dense_flow
+from videoparts.frames import Pixels
 
 NOTHING, ALL = np.zeros((20, 30), bool), np.ones((20, 30), bool)
 

@@ -8,9 +8,9 @@ import numpy.typing as npt
 import pytest
 from moving import coloured, moved, texture
 
-from videoparts.flow import Flow
+from videoparts.flow.dense import Flow
 from videoparts.frames import FrameBatch, Pixels
-from videoparts.motion import Lumas, Map, Motion, common_motion, flows_around, to_patches
+from videoparts.sampling.motion import Lumas, Map, Motion, common_motion, flows_around, to_patches
 from videoparts.sources.around import Neighbourhood
 
 H, W = 54, 80  # pixels of a flow

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from videoparts.descriptors import unit_length
-from videoparts.mutual import neighbours
+from videoparts.pairs.mutual import neighbours
+from videoparts.vit.descriptors import unit_length
 
 
 def plain(one: torch.Tensor, other: torch.Tensor) -> tuple[list[int], list[int], list[int]]:

@@ -5,7 +5,7 @@ import timm
 import torch
 
 from videoparts.errors import SettingsError, WeightsError
-from videoparts.naming import TIMM_NAMES, from_hugging_face, timm_name, unwrap
+from videoparts.vit.naming import TIMM_NAMES, from_hugging_face, timm_name, unwrap
 
 # Hugging Face's names of one block of Dinov2Model, and the names of DINOv2's authors for the same tensors.
 BLOCK = {

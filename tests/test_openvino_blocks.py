@@ -16,9 +16,9 @@ from rounding import require_close_to_fp32
 from tiny import DEPTH, HEADS, PATCH, TINY, tiny_extractor, tiny_weights
 
 from videoparts.config import ComputeSettings, ExtractorSettings
-from videoparts.devices import cpu_computes_bf16
 from videoparts.errors import SettingsError
-from videoparts.vit import ViTExtractor
+from videoparts.vit.extractor import ViTExtractor
+from videoparts.vit.precision import cpu_computes_bf16
 
 pytest.importorskip("openvino", reason="OpenVINO is an extra")
 OPENVINO = ComputeSettings(device="cpu", offline=True, runtime="openvino")
@@ -155,6 +155,6 @@ def test_it_says_what_it_cannot_do(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_computes_on_a_cpu_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("videoparts.vit.resolve_device", lambda _: torch.device("cuda"))
+    monkeypatch.setattr("videoparts.vit.extractor.resolve_device", lambda _: torch.device("cuda"))
     with pytest.raises(SettingsError, match="--runtime openvino runs on a CPU, not on cuda"):
         ViTExtractor(ExtractorSettings(model=TINY["v2"]), ComputeSettings(runtime="openvino"))

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from videoparts.overlay import CHECKERBOARD, checkerboard, inner_border, outline_colours, paint, side_by_side
-from videoparts.palette import palette
+from videoparts.painting.overlay import CHECKERBOARD, checkerboard, inner_border, outline_colours, paint, side_by_side
+from videoparts.painting.palette import palette
 
 
 def slow_border(labels, width):

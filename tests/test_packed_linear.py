@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from videoparts import packed_linear
-from videoparts.packed_linear import PackedLinear, can_pack
+from videoparts.vit import packed_linear
+from videoparts.vit.packed_linear import PackedLinear, can_pack
 
 WAYS = [
     pytest.param(True, marks=pytest.mark.skipif(not can_pack(), reason="this torch cannot pack weights here")),

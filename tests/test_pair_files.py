@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from videoparts.correspondences import Correspondence
 from videoparts.errors import SettingsError, SourceError
-from videoparts.pair_files import (
+from videoparts.pairs.correspondences import Correspondence
+from videoparts.pairs.pair_files import (
     FORMAT,
     PairFile,
     PictureOfPair,
@@ -21,7 +21,7 @@ from videoparts.pair_files import (
     write_csv,
     write_json,
 )
-from videoparts.point_scores import mean_scores, score_pair
+from videoparts.pairs.point_scores import mean_scores, score_pair
 
 ONE, OTHER = PictureOfPair("a", 131, 97), PictureOfPair("b", 200, 100, (10, 20, 110, 60.5))
 PAIRS = (

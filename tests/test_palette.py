@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from videoparts.palette import MAX_PARTS, palette, palette_png, part_colour
+from videoparts.painting.palette import MAX_PARTS, palette, palette_png, part_colour
 
 # Linear RGB as protanopes and deuteranopes see it: Machado et al. 2009, severity 1.
 PROTANOPE = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]

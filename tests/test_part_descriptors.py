@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from videoparts.part_descriptors import descriptors_of_many, descriptors_of_one
+from videoparts.parts.descriptors import descriptors_of_many, descriptors_of_one
 
 
 @pytest.mark.parametrize(

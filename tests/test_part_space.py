@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from videoparts.part_space import PartSpace, Things, joined_descriptors, space_from, space_tensors
+from videoparts.parts.space import PartSpace, Things, joined_descriptors, space_from, space_tensors
 
 
 def things_of_two_parts(frames: int = 2) -> tuple[torch.Tensor, np.ndarray, torch.Tensor]:

@@ -12,13 +12,13 @@ import torch
 
 from videoparts.errors import ModelMismatchError, OutputError, SettingsError
 from videoparts.features import Features
+from videoparts.foreground.probe import CentroidProbe, LinearProbe, probe_tensors
 from videoparts.grid import Grid
-from videoparts.hierarchy import PartTree, tree_tensors
 from videoparts.identity import ExtractorIdentity
-from videoparts.palette import part_colour
-from videoparts.part_space import PartSpace
-from videoparts.parts import PartModel, check_model_path
-from videoparts.probe import CentroidProbe, LinearProbe, probe_tensors
+from videoparts.painting.palette import part_colour
+from videoparts.parts.model import PartModel, check_model_path
+from videoparts.parts.space import PartSpace
+from videoparts.parts.tree import PartTree, tree_tensors
 
 IDENTITY = ExtractorIdentity("vit", 11, "key", 14, 336, False, "abc")
 EYE = torch.eye(6)

@@ -16,9 +16,9 @@ from videoparts.errors import SourceError
 from videoparts.fit import fit_parts
 from videoparts.frames import FrameBatch
 from videoparts.grid import Grid
-from videoparts.pca import PaintedFrames, fit_components, paint_components
-from videoparts.pca_figure import layers_and_facets
-from videoparts.pca_pictures import filled_in, planes
+from videoparts.pca.components import PaintedFrames, fit_components, paint_components
+from videoparts.pca.figure import layers_and_facets
+from videoparts.pca.pictures import filled_in, planes
 
 N = 6
 

@@ -10,8 +10,8 @@ from media import picture
 from PIL import Image
 
 from videoparts.errors import SettingsError, SourceError
-from videoparts.picture_set import pictures_of
-from videoparts.picture_source import PictureSource
+from videoparts.sources.picture_set import pictures_of
+from videoparts.sources.picture_source import PictureSource
 
 SIZES = [(40, 60), (40, 60), (40, 60), (64, 32), (40, 60)]
 

@@ -9,7 +9,7 @@ import pytest
 
 from videoparts.errors import SettingsError
 from videoparts.grid import Grid
-from videoparts.points import patch_points, patches_at, require_inside
+from videoparts.pairs.points import patch_points, patches_at, require_inside
 
 SIZES = [(97, 131), (131, 97), (333, 777), (448, 448), (1279, 961), (15, 14), (2161, 3841)]
 GRIDS = [(448, 14, 14), (448, 14, 7), (224, 8, 4), (57, 14, 2), (14, 14, 14)]

@@ -4,8 +4,8 @@ import pytest
 import slow_vit
 import torch
 
-from videoparts.naming import TIMM_NAMES
-from videoparts.positions import resample_positions, resampling_of
+from videoparts.vit.naming import TIMM_NAMES
+from videoparts.vit.positions import resample_positions, resampling_of
 
 SIDE = 7
 POSITIONS = torch.randn(1, SIDE * SIDE, 3, generator=torch.Generator().manual_seed(0))

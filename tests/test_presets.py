@@ -9,8 +9,8 @@ from tiny import TINY
 
 from videoparts.config import ComputeSettings, ExtractorSettings, FitSettings, RefineSettings
 from videoparts.errors import SettingsError
-from videoparts.naming import TIMM_NAMES, timm_name
 from videoparts.presets import DEFAULT, PRESETS, Preset
+from videoparts.vit.naming import TIMM_NAMES, timm_name
 
 
 def test_balanced_is_what_the_config_says() -> None:

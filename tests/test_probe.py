@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from videoparts.features import Features
+from videoparts.foreground.probe import CentroidProbe, LinearProbe, probe_from, probe_tensors
 from videoparts.grid import Grid
-from videoparts.probe import CentroidProbe, LinearProbe, probe_from, probe_tensors
 
 EYE = torch.eye(6)
 

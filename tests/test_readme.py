@@ -13,12 +13,12 @@ from videoparts.pipelines.main import parse
 
 import videoparts
 from videoparts.config import ComputeSettings
-from videoparts.hierarchy import PartTree
-from videoparts.naming import TIMM_NAMES
-from videoparts.part_space import PartSpace
-from videoparts.parts import PartModel
-from videoparts.probe import CentroidProbe
-from videoparts.vit import ViTExtractor
+from videoparts.foreground.probe import CentroidProbe
+from videoparts.parts.model import PartModel
+from videoparts.parts.space import PartSpace
+from videoparts.parts.tree import PartTree
+from videoparts.vit.extractor import ViTExtractor
+from videoparts.vit.naming import TIMM_NAMES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -85,7 +85,7 @@ def test_its_python_runs(short_clip: Path, tmp_path: Path, monkeypatch: pytest.M
     shutil.copy(short_clip, tmp_path / "clip.mp4")
     monkeypatch.chdir(tmp_path)
     # On a CPU and without network, so that the test is the same everywhere.
-    monkeypatch.setattr("videoparts.vit.ComputeSettings", lambda: ComputeSettings(device="cpu", offline=True))
+    monkeypatch.setattr("videoparts.vit.extractor.ComputeSettings", lambda: ComputeSettings(device="cpu", offline=True))
     exec(compile(code, "README.md", "exec"), {})
     assert (tmp_path / "parts.mp4").stat().st_size > 10_000
 

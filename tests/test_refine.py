@@ -9,10 +9,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from videoparts import full_size
 from videoparts.config import RefineSettings
 from videoparts.grid import Grid
-from videoparts.refine import label_pixels, matte_pixels, working_scores
+from videoparts.refine import full_size
+from videoparts.refine.pixels import label_pixels, matte_pixels, working_scores
 
 
 def box(planes: torch.Tensor, radius: int) -> torch.Tensor:

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from moving import coloured, moved, texture
 
+from videoparts.evaluation.metrics import temporal_agreement
+from videoparts.flow.links import link_luma
 from videoparts.frames import FrameBatch, Pixels
-from videoparts.links import link_luma
-from videoparts.looks import Look
 from videoparts.masks import Part, PartMasks
-from videoparts.metrics import temporal_agreement
-from videoparts.presence import Blink, Moment
-from videoparts.report import MaskReport, Report
+from videoparts.reports.looks import Look
+from videoparts.reports.presence import Blink, Moment
+from videoparts.reports.report import MaskReport, Report
 
 SIZE = (120, 160)
 PARTS = (Part(1, "head", (1, 2, 3)), Part(2, "tail", (4, 5, 6)))

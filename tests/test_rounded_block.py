@@ -10,14 +10,14 @@ import torch.nn.functional as F
 from rounding import require_close_to_fp32
 from tiny import HEADS, TINY, WIDTH, tiny_block, tiny_extractor, tiny_tokens
 
-from videoparts.activations import Rounding, activations
 from videoparts.config import ComputeSettings, ExtractorSettings
-from videoparts.devices import cpu_computes_bf16
 from videoparts.errors import SettingsError
-from videoparts.fast_block import weights_for_powers_of_two
-from videoparts.rounded_block import RoundedBlock
-from videoparts.rounded_linear import can_round
-from videoparts.vit import ViTExtractor
+from videoparts.vit.activations import Rounding, activations
+from videoparts.vit.extractor import ViTExtractor
+from videoparts.vit.fast_block import weights_for_powers_of_two
+from videoparts.vit.precision import cpu_computes_bf16
+from videoparts.vit.rounded_block import RoundedBlock
+from videoparts.vit.rounded_linear import can_round
 
 pytestmark = pytest.mark.skipif(
     not (can_round() and cpu_computes_bf16()), reason="this processor has no instructions for 8 bits"

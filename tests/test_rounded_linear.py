@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from videoparts import packed_linear, rounded_linear
-from videoparts.activations import Activations, Rounding
-from videoparts.rounded_linear import RoundedLinear, RoundedNorm, can_round
+from videoparts.vit import packed_linear, rounded_linear
+from videoparts.vit.activations import Activations, Rounding
+from videoparts.vit.rounded_linear import RoundedLinear, RoundedNorm, can_round
 
 needs_vnni = pytest.mark.skipif(not can_round(), reason="this processor has no instructions for 8 bits")
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from videoparts.saliency import object_heads, saliency, smooth_saliency
-from videoparts.vit import ViTExtractor
+from videoparts.sampling.saliency import object_heads, saliency, smooth_saliency
+from videoparts.vit.extractor import ViTExtractor
 
 
 def looks(*which: str) -> torch.Tensor:
@@ -67,7 +67,7 @@ def slow_smooth(attention: torch.Tensor, tokens: torch.Tensor, heads: list[int])
 def test_smooth_saliency_is_that_of_the_definition(
     heads: list[int], side: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("videoparts.saliency._SIDE", side)
+    monkeypatch.setattr("videoparts.sampling.saliency._SIDE", side)
     attention = looks("object", "rest", "noise")
     attention[0, 0, 5, 5] += 1  # one patch that attracts far more than ten times the mean
     random = torch.Generator().manual_seed(1)

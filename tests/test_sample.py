@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from videoparts.sample import FrameSample, Sample, share_of
+from videoparts.sampling.sample import FrameSample, Sample, share_of
 
 
 def frame(h: int, w: int, seed: int, aspect: float = 0.5) -> FrameSample:

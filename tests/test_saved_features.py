@@ -13,10 +13,10 @@ import torch
 
 import videoparts
 from videoparts.errors import OutputError, SourceError
-from videoparts.extraction import patch_places
 from videoparts.grid import Grid
 from videoparts.identity import ExtractorIdentity
-from videoparts.saved_features import (
+from videoparts.pictures.extraction import patch_places
+from videoparts.pictures.saved_features import (
     AboutFeatures,
     FeatureSettings,
     SavedFeatures,

@@ -14,13 +14,13 @@ import pytest
 import torch
 from colours import STRIPES, ColourExtractor, MemorySource
 
-from videoparts import full_size
 from videoparts.config import FitSettings, RefineSettings
 from videoparts.fit import fit_parts
 from videoparts.frames import FrameBatch
 from videoparts.grid import Grid
-from videoparts.parts import PartModel
-from videoparts.refine import label_pixels, working_scores
+from videoparts.parts.model import PartModel
+from videoparts.refine import full_size
+from videoparts.refine.pixels import label_pixels, working_scores
 from videoparts.segmentation import segment
 from videoparts.sinks.overlay_video import OverlayVideo
 
@@ -80,7 +80,8 @@ def model() -> PartModel:
 def test_the_last_third_of_a_long_clip_costs_what_the_middle_one_does(
     model: PartModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from videoparts import links, segmentation
+    from videoparts import segmentation
+    from videoparts.flow import links
 
     calls: dict[str, int] = {}
     counted(monkeypatch, segmentation, "label_pixels", calls)

@@ -12,10 +12,10 @@ from scenes import H, Scene, Thing, W, box, overlap
 
 from videoparts.config import FitSettings
 from videoparts.errors import SettingsError
-from videoparts.foreground import find_foreground
+from videoparts.foreground.finding import find_foreground
 from videoparts.frames import VideoInfo
-from videoparts.sample import Sample
-from videoparts.seeds import Seed, parse_box, parse_object
+from videoparts.sampling.sample import Sample
+from videoparts.sampling.seeds import Seed, parse_box, parse_object
 
 
 def test_a_point_is_read() -> None:

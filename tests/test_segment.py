@@ -11,29 +11,31 @@ import pytest
 import torch
 from colours import GREY, STRIPES, ColourExtractor, MemorySource, frame, truth
 
-from videoparts import foreground, sampling, segmentation
+from videoparts import segmentation
 from videoparts.cache import FeatureCache
 from videoparts.clock import StageClock
 from videoparts.config import FitSettings, Foreground, RefineSettings
 from videoparts.errors import FitError, ModelMismatchError
-from videoparts.evidence import Cues
 from videoparts.features import Features
 from videoparts.fit import fit_parts
-from videoparts.flow import Flow
-from videoparts.foreground import find_foreground
+from videoparts.flow.dense import Flow
+from videoparts.flow.links import link_luma
+from videoparts.flow.window import Scored, windowed
+from videoparts.foreground import finding
+from videoparts.foreground.evidence import Cues
+from videoparts.foreground.finding import find_foreground
+from videoparts.foreground.from_afar import Afar
+from videoparts.foreground.probe import CentroidProbe, probe_tensors
 from videoparts.frames import FrameBatch, Pixels
-from videoparts.from_afar import Afar
-from videoparts.hierarchy import tree_tensors
-from videoparts.links import link_luma
-from videoparts.motion import Lumas
-from videoparts.object_parts import weight_of
-from videoparts.parts import PartModel
-from videoparts.probe import CentroidProbe, probe_tensors
-from videoparts.refine import label_pixels, working_scores
-from videoparts.sample import Sample
+from videoparts.parts.model import PartModel
+from videoparts.parts.object_patches import weight_of
+from videoparts.parts.tree import tree_tensors
+from videoparts.refine.pixels import label_pixels, working_scores
+from videoparts.sampling import sampler
+from videoparts.sampling.motion import Lumas
+from videoparts.sampling.sample import Sample
 from videoparts.segmentation import segment
 from videoparts.sources.around import Neighbourhood
-from videoparts.window import Scored, windowed
 
 FIT = FitSettings(parts=3, frames=6)
 
@@ -214,7 +216,7 @@ def test_no_flow_is_worked_out_in_vain(settings: FitSettings, monkeypatch: pytes
     def forbidden(_: Lumas) -> list[Flow]:
         raise AssertionError
 
-    monkeypatch.setattr(sampling, "flows_around", forbidden)
+    monkeypatch.setattr(sampler, "flows_around", forbidden)
     fit_parts(clip(), ColourExtractor(), settings)
     with pytest.raises(AssertionError):
         fit_parts(clip(), ColourExtractor(), FIT)
@@ -247,8 +249,8 @@ def test_each_sampled_frame_has_its_own_flow(monkeypatch: pytest.MonkeyPatch) ->
         """Where the bright is: it tells one frame from another."""
         return float((luma * np.arange(luma.shape[1])).mean())
 
-    monkeypatch.setattr(sampling, "flows_around", lambda around: [np.full((2, 2, 2), place(around.here), np.float32)])
-    monkeypatch.setattr(foreground, "find_foreground", recorded)
+    monkeypatch.setattr(sampler, "flows_around", lambda around: [np.full((2, 2, 2), place(around.here), np.float32)])
+    monkeypatch.setattr(finding, "find_foreground", recorded)
     fit_parts(clip(6), ColourExtractor(), FIT)
     (sample,) = given
     wanted = [place(link_luma(frame(at))) for at in range(6)]
@@ -263,7 +265,7 @@ def test_at_most_so_many_patches_are_learned_from(monkeypatch: pytest.MonkeyPatc
         given.append(sample)
         return find_foreground(sample, settings, cues, afar)
 
-    monkeypatch.setattr(foreground, "find_foreground", recorded)
+    monkeypatch.setattr(finding, "find_foreground", recorded)
     for descriptors in (60_000, 6 * 12 * 20, 6 * 6 * 10, 200):
         fit_parts(clip(), ColourExtractor(), replace(FIT, descriptors=descriptors))
     assert [len(sample) for sample in given[:3]] == [6 * 12 * 20, 6 * 12 * 20, 6 * 6 * 10]

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from tiny import DEPTH, HEADS, PATCH, TINY, tiny_extractor, tiny_weights
 
 from videoparts.grid import Grid
-from videoparts.shifts import shifts_of
+from videoparts.vit.shifts import shifts_of
 
 # Height, width and stride: of whole patches, of one more step, of one patch only along a side.
 SIZES = [(16, 24, 2), (18, 22, 2), (15, 13, 1), (4, 11, 1), (4, 4, 2), (6, 5, 1)]

@@ -12,12 +12,12 @@ import pytest
 import torch
 from test_correspondences import picture
 
-from videoparts.described import Described, describe
-from videoparts.descriptors import unit_length
 from videoparts.frames import Pixels
 from videoparts.grid import Grid
-from videoparts.points import patch_points
+from videoparts.pairs.described import Described, describe
+from videoparts.pairs.points import patch_points
 from videoparts.sinks.similarity_page import _along_axes, _coded, write_similarity_page
+from videoparts.vit.descriptors import unit_length
 
 NASTY = "<img src=x onerror=alert(1)></script><!--\"&'"
 SIZES = ((301, 405), (420, 333))  # odd, so that the resized pictures are of other shapes

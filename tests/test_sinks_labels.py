@@ -10,7 +10,7 @@ from videoparts.clock import StageClock
 from videoparts.errors import OutputError
 from videoparts.frames import FrameBatch
 from videoparts.masks import PartMasks
-from videoparts.palette import palette
+from videoparts.painting.palette import palette
 from videoparts.sinks.label_images import LabelImages
 
 

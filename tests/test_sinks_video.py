@@ -17,8 +17,8 @@ from videoparts.clock import StageClock
 from videoparts.config import OverlaySettings
 from videoparts.errors import OutputError, SettingsError
 from videoparts.frames import ColourTags
-from videoparts.overlay import checkerboard, paint
-from videoparts.palette import palette
+from videoparts.painting.overlay import checkerboard, paint
+from videoparts.painting.palette import palette
 from videoparts.sinks.overlay_video import OverlayVideo
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from videoparts.frames import Pixels
-from videoparts.specks import without_specks
+from videoparts.refine.specks import without_specks
 
 
 def body() -> Pixels:

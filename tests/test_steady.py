@@ -10,10 +10,10 @@ import torch
 
 from videoparts import ViTExtractor, fit_parts, open_source
 from videoparts.config import FitSettings
-from videoparts.evidence import Cues
+from videoparts.evaluation.metrics import ari, contingency
 from videoparts.features import Features
+from videoparts.foreground.evidence import Cues
 from videoparts.frames import Pixels
-from videoparts.metrics import ari, contingency
 
 FRAMES = FitSettings().frames
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from scenes import H, Scene, Thing, W, box, overlap
 
-from videoparts import teaching
-from videoparts.evidence import Cues
-from videoparts.sample import FrameSample, Sample
-from videoparts.teaching import Ridge, finish, learn, otsu
+from videoparts.foreground import teaching
+from videoparts.foreground.evidence import Cues
+from videoparts.foreground.teaching import Ridge, finish, learn, otsu
+from videoparts.sampling.sample import FrameSample, Sample
 
 Values = npt.NDArray[np.float64]
 

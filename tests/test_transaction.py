@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from videoparts.atomic import atomic_file
 from videoparts.errors import OutputError, SourceError
-from videoparts.lock import only_run_in
-from videoparts.runs import HOME
-from videoparts.transaction import STAGE, finish_commit, refuse_foreign, transaction
+from videoparts.files.atomic import atomic_file
+from videoparts.files.lock import HOME, only_run_in
+from videoparts.files.transaction import STAGE, finish_commit, refuse_foreign, transaction
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -92,7 +91,7 @@ KILLED = """
 import os, shutil, sys
 from itertools import count
 from pathlib import Path
-from videoparts.transaction import transaction
+from videoparts.files.transaction import transaction
 
 old, made, moved, removed = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3].split(","), sys.argv[4].split(",")
 steps = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.listdir", "os.scandir", "shutil.rmtree")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from videoparts.two_means import halve
+from videoparts.parts.two_means import halve
 
 
 def clouds(*centres: tuple[float, ...], count: int = 100, spread: float = 0.1, seed: int = 0) -> torch.Tensor:

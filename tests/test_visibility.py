@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from videoparts.visibility import Visibility, best, visibility
+from videoparts.foreground.visibility import Visibility, best, visibility
 
 H, W = 24, 40
 THRESHOLD = 0.4

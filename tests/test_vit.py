@@ -15,13 +15,13 @@ import torch.nn.functional as F
 from timm.models.vision_transformer import VisionTransformer
 from tiny import DEPTH, HEADS, MEAN, PATCH, SIDE, STD, TINY, random_tensors, tiny_extractor, tiny_file, tiny_weights
 
-from videoparts import vit
 from videoparts.config import ComputeSettings, ExtractorSettings
-from videoparts.descriptors import log_bin
-from videoparts.devices import cpu_computes_bf16
 from videoparts.errors import SettingsError, WeightsError
-from videoparts.vit import ViTExtractor
-from videoparts.weights import Weights
+from videoparts.vit import extractor as module
+from videoparts.vit.descriptors import log_bin
+from videoparts.vit.extractor import ViTExtractor
+from videoparts.vit.precision import cpu_computes_bf16
+from videoparts.vit.weights import Weights
 
 FAMILIES = list(TINY)
 PRECISIONS = [
@@ -129,7 +129,7 @@ ARCHITECTURES = ["vit_small_patch16_224.dino", "vit_small_patch14_reg4_dinov2.lv
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_real_architectures_agree_with_timm(name: str) -> None:
-    model = vit._build(name)
+    model = module._build(name)
     tensors = random_tensors(model)
     model.load_state_dict(tensors)
     side = model.patch_embed.img_size[0]
@@ -142,7 +142,7 @@ def test_real_architectures_agree_with_timm(name: str) -> None:
 
 
 def test_real_weights_agree_with_timm(extractor: ViTExtractor, photograph: Any) -> None:
-    from videoparts.weights import find_weights
+    from videoparts.vit.weights import find_weights
 
     model = timm.create_model("vit_small_patch14_dinov2.lvd142m", num_classes=0).eval()
     tensors = find_weights("vit_small_patch14_dinov2.lvd142m", offline=True).tensors
@@ -238,7 +238,7 @@ def test_the_default_layer_is_at_five_sixths_of_the_depth(
         model.default_cfg = {"mean": MEAN, "std": STD}
         return model
 
-    monkeypatch.setattr(vit, "_build", built)
+    monkeypatch.setattr(module, "_build", built)
     weights = Weights(built("").state_dict(), "drawn")
 
     def made(layer: int | None) -> int:
@@ -468,7 +468,7 @@ def test_weights_of_another_family_are_refused(given: str, wanted: str, tmp_path
 @pytest.mark.parametrize("model", ["dino_vits8", "dino_vitb16"])
 def test_weights_of_another_size_are_refused(model: str) -> None:
     # Of patches of 16 pixels where 8 are wanted, timm would make patches of 8 in silence.
-    tensors = vit._build("vit_small_patch16_224.dino").state_dict()
+    tensors = module._build("vit_small_patch16_224.dino").state_dict()
     with pytest.raises(WeightsError, match="another architecture"):
         ViTExtractor(ExtractorSettings(model=model), weights=Weights(tensors, "dino_vits16.pth"))
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from moving import coloured, texture
 
-from videoparts.links import Link, link, link_luma
-from videoparts.ways import Scores, Walk, Way, in_fours
+from videoparts.flow.links import Link, link, link_luma
+from videoparts.flow.ways import Scores, Walk, Way, in_fours
 
 SIZE = (40, 60)
 

@@ -19,12 +19,12 @@ import safetensors.torch
 import torch
 from tiny import TINY, tiny_file, tiny_weights
 
-from videoparts import onnx_weights, weights
 from videoparts.config import ComputeSettings, ExtractorSettings
 from videoparts.errors import DependencyError, WeightsError
-from videoparts.naming import Tensors
-from videoparts.vit import ViTExtractor
-from videoparts.weights import find_weights, locate_weights, read_weights
+from videoparts.vit import onnx_weights, weights
+from videoparts.vit.extractor import ViTExtractor
+from videoparts.vit.naming import Tensors
+from videoparts.vit.weights import find_weights, locate_weights, read_weights
 
 PACKAGED = "vit_small_patch14_dinov2.lvd142m"
 OTHER = "vit_small_patch8_224.dino"
@@ -351,7 +351,7 @@ def test_the_hubs_cache_is_found_offline(tmp_path: Path) -> None:
     snapshot.mkdir(parents=True)
     tiny_file(snapshot).rename(snapshot / "model.safetensors")
     program = (
-        "import sys; from videoparts.weights import find_weights, locate_weights\n"
+        "import sys; from videoparts.vit.weights import find_weights, locate_weights\n"
         "found = find_weights(sys.argv[1], offline=True)\n"
         "print(found.origin, len(found.tensors)); print(locate_weights(sys.argv[1]))"
     )

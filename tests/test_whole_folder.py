@@ -19,16 +19,16 @@ from test_masks_command import COMMAND, QUICK, files
 from videoparts.pipelines import outputs
 from videoparts.pipelines.main import main
 
-from videoparts.edits import Drop, Rename, load_edits, save_edits
-from videoparts.manifest import Manifest
-from videoparts.runs import HOME
+from videoparts.editing.edits import Drop, Rename, load_edits, save_edits
+from videoparts.files.lock import HOME
+from videoparts.files.transaction import STAGE, Transaction
+from videoparts.results.manifest import Manifest
 from videoparts.sinks import viewer
 from videoparts.sinks.coco import Coco
 from videoparts.sinks.davis import DavisImages
 from videoparts.sinks.frame_sink import FrameSink
 from videoparts.sinks.matte_images import MatteImages
 from videoparts.sinks.video_file import VideoFile
-from videoparts.transaction import STAGE, Transaction
 
 EDIT = ["--rename", "1=head", "--drop", "4", "-q"]
 AFTER = ["--rename", "2=tail", "-q"]

@@ -11,13 +11,13 @@ import pytest
 import torch
 from moving import coloured, texture
 
-from videoparts import links, window
 from videoparts.clock import StageClock
 from videoparts.config import RefineSettings
 from videoparts.errors import SettingsError
+from videoparts.flow import links, window
+from videoparts.flow.linked import Scored
+from videoparts.flow.window import windowed
 from videoparts.frames import FrameBatch, Pixels
-from videoparts.linked import Scored
-from videoparts.window import windowed
 
 HEIGHT, WIDTH, CELL = 96, 144, 3
 SIZE = (HEIGHT // CELL, WIDTH // CELL)

@@ -18,8 +18,8 @@ from timm.models.eva import Eva
 from timm.models.vision_transformer import Block, VisionTransformer
 
 from videoparts.config import ComputeSettings, ExtractorSettings
-from videoparts.vit import ViTExtractor
-from videoparts.weights import Weights
+from videoparts.vit.extractor import ViTExtractor
+from videoparts.vit.weights import Weights
 
 PATCH, SIDE, WIDTH, DEPTH, HEADS = 4, 5, 48, 4, 3
 TINY = {

@@ -28,24 +28,24 @@ if TYPE_CHECKING:
     from .config import OverlaySettings as OverlaySettings
     from .config import RefineSettings as RefineSettings
     from .config import SourceSettings as SourceSettings
-    from .cosegment import fit_pictures as fit_pictures
     from .errors import VideoPartsError as VideoPartsError
-    from .evaluation import ClipScores as ClipScores
-    from .evaluation import evaluate_folders as evaluate_folders
+    from .evaluation.folders import ClipScores as ClipScores
+    from .evaluation.folders import evaluate_folders as evaluate_folders
     from .features import Features as Features
     from .fit import fit_parts as fit_parts
     from .frames import FrameBatch as FrameBatch
     from .frames import VideoInfo as VideoInfo
     from .masks import Part as Part
     from .masks import PartMasks as PartMasks
-    from .parts import PartModel as PartModel
-    from .saved_features import load_features as load_features
+    from .parts.model import PartModel as PartModel
+    from .pictures.cosegment import fit_pictures as fit_pictures
+    from .pictures.saved_features import load_features as load_features
     from .segmentation import segment as segment
     from .sinks.label_images import LabelImages as LabelImages
     from .sinks.overlay_video import OverlayVideo as OverlayVideo
     from .sources import open_source as open_source
     from .stream import prefetch as prefetch
-    from .vit import ViTExtractor as ViTExtractor
+    from .vit.extractor import ViTExtractor as ViTExtractor
 
 __version__ = "0.1.0"
 
@@ -58,24 +58,24 @@ _HOMES = {
     "OverlaySettings": "config",
     "RefineSettings": "config",
     "SourceSettings": "config",
-    "fit_pictures": "cosegment",
+    "fit_pictures": "pictures.cosegment",
     "VideoPartsError": "errors",
-    "ClipScores": "evaluation",
-    "evaluate_folders": "evaluation",
+    "ClipScores": "evaluation.folders",
+    "evaluate_folders": "evaluation.folders",
     "Features": "features",
     "fit_parts": "fit",
     "FrameBatch": "frames",
     "VideoInfo": "frames",
     "Part": "masks",
     "PartMasks": "masks",
-    "PartModel": "parts",
-    "load_features": "saved_features",
+    "PartModel": "parts.model",
+    "load_features": "pictures.saved_features",
     "segment": "segmentation",
     "LabelImages": "sinks.label_images",
     "OverlayVideo": "sinks.overlay_video",
     "open_source": "sources",
     "prefetch": "stream",
-    "ViTExtractor": "vit",
+    "ViTExtractor": "vit.extractor",
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]

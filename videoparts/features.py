@@ -43,7 +43,7 @@ class Features:
 
 
 class Extractor(Protocol):
-    """What the stages need of an extractor; `videoparts.vit.ViTExtractor` is the one there is.
+    """What the stages need of an extractor; `videoparts.vit.extractor.ViTExtractor` is the one there is.
 
     Anything else that gives unit vectors of patches can take its place, such as one that knows the answer, in a test.
     """

@@ -10,16 +10,16 @@ from .cache import FeatureCache
 from .clock import StageClock
 from .config import FitSettings
 from .errors import FitError
-from .evidence import Cues
 from .features import Extractor
-from .foreground import ClipByClip, Foreground
+from .foreground.evidence import Cues
+from .foreground.finding import ClipByClip, Foreground
 from .freed_memory import give_back
-from .hierarchy import part_tree
-from .object_parts import patches_of, require_object, require_parts, thinned_by
 from .one_thread import one_thread
-from .parts import PartModel
-from .sample import Sample
-from .sampling import Sampler, shares
+from .parts.model import PartModel
+from .parts.object_patches import patches_of, require_object, require_parts, thinned_by
+from .parts.tree import part_tree
+from .sampling.sample import Sample
+from .sampling.sampler import Sampler, shares
 from .sources.base import Source
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .frames import FrameBatch, Pixels
 
 if TYPE_CHECKING:
-    from .links import Links
+    from .flow.links import Links
 
 
 @dataclass(frozen=True)

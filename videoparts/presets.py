@@ -32,7 +32,7 @@ class Preset:
         Raises:
             SettingsError: there is no such model.
         """
-        from .naming import patch_size  # loads torch, which a command line must be read without
+        from .vit.naming import patch_size  # loads torch, which a command line must be read without
 
         wanted = stride = self.extractor.stride
         side = patch_size(model)

@@ -12,24 +12,24 @@ import numpy.typing as npt
 import torch
 
 from .cache import FeatureCache
-from .carrying import carried
 from .clock import StageClock
 from .config import RefineSettings
 from .devices import on_all_cores, on_device
 from .features import Extractor, Features
+from .flow.carrying import carried
+from .flow.keyframes import interval
+from .flow.linked import Scored, linked
+from .flow.links import Links
+from .flow.window import windowed
 from .frames import FrameBatch, Pixels
 from .grid import Grid
-from .keyframes import interval
-from .linked import Scored, linked
-from .links import Links
 from .masks import PartMasks
-from .mattes import agreeing_matte
-from .parts import PartModel
-from .refine import label_pixels, matte_pixels, working_scores
+from .parts.model import PartModel
+from .refine.mattes import agreeing_matte
+from .refine.pixels import label_pixels, matte_pixels, working_scores
+from .refine.specks import without_specks
 from .sources.base import Source
-from .specks import without_specks
 from .stream import prefetch
-from .window import windowed
 
 T = TypeVar("T")
 

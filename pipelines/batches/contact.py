@@ -10,14 +10,14 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from videoparts.atomic import atomic_file
 from videoparts.config import OverlaySettings
 from videoparts.errors import OutputError, SourceError
+from videoparts.files.atomic import atomic_file
 from videoparts.frames import Pixels, VideoInfo
 from videoparts.masks import Part
-from videoparts.overlay import paint
+from videoparts.painting.overlay import paint
+from videoparts.reports.tracks import Track
 from videoparts.sources.base import Source
-from videoparts.tracks import Track
 
 from ..result import Result, opened_result
 

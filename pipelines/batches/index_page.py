@@ -13,7 +13,7 @@ from importlib.resources import files
 from urllib.parse import quote
 
 from videoparts.masks import Part
-from videoparts.page_text import ascii_text, filled, policy_hash
+from videoparts.sinks.page_text import ascii_text, filled, policy_hash
 from videoparts.sinks.viewer import NAME as VIEWER
 
 from .contact import FILE as CONTACT

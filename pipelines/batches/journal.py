@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from videoparts.atomic import atomic_file, output_errors
 from videoparts.errors import OutputError
+from videoparts.files.atomic import atomic_file, output_errors
 
 FILE = "journal.jsonl"
 _FORMAT = "videoparts.batch/1"

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from videoparts.atomic import atomic_file
-from videoparts.mask_store import MaskStore, piece_length
-from videoparts.parts import PartModel
+from videoparts.files.atomic import atomic_file
+from videoparts.parts.model import PartModel
+from videoparts.results.mask_store import MaskStore, piece_length
 from videoparts.sources.base import Source
 
 from ..chain import Chain

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from videoparts.atomic import atomic_file
 from videoparts.config import SourceSettings
 from videoparts.errors import VideoPartsError
-from videoparts.manifest import FILE as MANIFEST
-from videoparts.runs import HOME
-from videoparts.source_hash import source_sha256
+from videoparts.files.atomic import atomic_file
+from videoparts.files.lock import HOME
+from videoparts.results.manifest import FILE as MANIFEST
 from videoparts.sources import open_source
+from videoparts.sources.source_hash import source_sha256
 
 from .clip import Clip
 from .inputs import Skipped

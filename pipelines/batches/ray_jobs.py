@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from videoparts.atomic import ensure_not_input
-from videoparts.runs import Run, run_key
+from videoparts.files.atomic import ensure_not_input
+from videoparts.files.transaction import transaction
+from videoparts.results.runs import Run, run_key
 from videoparts.sources import open_source
-from videoparts.transaction import transaction
 
 from ..chain import Chain, given_model
 from ..terminal import Terminal

@@ -23,7 +23,7 @@ from .events import Event, Tell
 from .work import Failure, Told, Worker, failure_of
 
 if TYPE_CHECKING:
-    from videoparts.parts import PartModel
+    from videoparts.parts.model import PartModel
     from videoparts.sources.around import Neighbourhood
     from videoparts.sources.base import Source
 

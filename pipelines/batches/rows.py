@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from videoparts.errors import SourceError
-from videoparts.manifest import Manifest
 from videoparts.masks import Part
+from videoparts.results.manifest import Manifest
 from videoparts.sinks.viewer import NAME as VIEWER
 
 from .contact import FILE as CONTACT

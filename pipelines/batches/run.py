@@ -11,9 +11,9 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from videoparts import __version__
-from videoparts.atomic import is_disk_full
 from videoparts.errors import ClipsFailedError, FitError, OutputError, SettingsError, SourceError
-from videoparts.source_hash import source_sha256
+from videoparts.files.atomic import is_disk_full
+from videoparts.sources.source_hash import source_sha256
 
 from ..terminal import Terminal
 from .engine import Engine

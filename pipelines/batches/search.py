@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from videoparts.errors import OutputError
-from videoparts.manifest import FILE as MANIFEST
-from videoparts.runs import HOME
+from videoparts.files.lock import HOME
+from videoparts.results.manifest import FILE as MANIFEST
 from videoparts.sources.folder import SUFFIXES as PICTURES
 from videoparts.sources.folder import natural_key
 

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from videoparts.atomic import atomic_file
+from videoparts.files.atomic import atomic_file
 
 from .index_page import page
 from .rows import Row, Told, told_of

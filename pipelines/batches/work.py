@@ -11,9 +11,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
-from videoparts.atomic import is_disk_full
 from videoparts.clock import StageClock
 from videoparts.errors import SourceError, VideoPartsError
+from videoparts.files.atomic import is_disk_full
 from videoparts.sources.in_turn import InTurn
 
 from ..masks import Masks
@@ -23,10 +23,10 @@ from .contact import write_contact
 from .events import Event, Kind, Tell
 
 if TYPE_CHECKING:
-    from videoparts.manifest import Manifest
-    from videoparts.parts import PartModel
+    from videoparts.parts.model import PartModel
+    from videoparts.results.manifest import Manifest
     from videoparts.sources.base import Source
-    from videoparts.vit import ViTExtractor
+    from videoparts.vit.extractor import ViTExtractor
 
     from ..batch import Batch
     from ..chain import Chain
@@ -156,7 +156,7 @@ class Worker:
 
     def _load(self) -> ViTExtractor:
         if self._extractor is None:
-            from videoparts.vit import ViTExtractor
+            from videoparts.vit.extractor import ViTExtractor
 
             compute = self._batch.compute
             compute = compute if self._device is None else replace(compute, device=self._device)

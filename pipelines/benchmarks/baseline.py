@@ -23,10 +23,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from videoparts.descriptors import log_bin
 from videoparts.grid import Grid
 from videoparts.identity import ExtractorIdentity
-from videoparts.positions import resample_positions, resampling_of
+from videoparts.vit.descriptors import log_bin
+from videoparts.vit.positions import resample_positions, resampling_of
 
 SHORT_SIDE = 224
 

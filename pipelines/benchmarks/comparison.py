@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from videoparts.devices import on_all_cores, on_device
 from videoparts.frames import FrameBatch
 from videoparts.resize import resize, unit_range
-from videoparts.vit import ViTExtractor
+from videoparts.vit.extractor import ViTExtractor
 
 from .baseline import AuthorsArrangement
 from .figures import Figure

@@ -13,8 +13,8 @@ from torch import nn
 
 from videoparts.grid import Grid
 from videoparts.identity import ExtractorIdentity
-from videoparts.shifts import shifts_of
-from videoparts.vit import token_blocks
+from videoparts.vit.extractor import token_blocks
+from videoparts.vit.shifts import shifts_of
 
 
 @dataclass(frozen=True)

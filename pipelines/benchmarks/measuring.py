@@ -18,7 +18,7 @@ from videoparts.grid import Grid
 from videoparts.identity import ExtractorIdentity
 from videoparts.sinks.overlay_video import OverlayVideo
 from videoparts.sources.base import Source
-from videoparts.vit import ViTExtractor
+from videoparts.vit.extractor import ViTExtractor
 
 from ..chain import Chain
 from ..options import MaskOptions

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from videoparts.sources.base import Source
-from videoparts.vit import ViTExtractor, load_model
+from videoparts.vit.extractor import ViTExtractor, load_model
 
 from ..options import MaskOptions
 from .baseline import SHORT_SIDE, AuthorsArrangement, authors_stride

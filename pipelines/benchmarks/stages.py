@@ -10,26 +10,26 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from videoparts.carrying import carried
 from videoparts.config import OverlaySettings, RefineSettings
 from videoparts.devices import on_all_cores, on_device
 from videoparts.features import Features
+from videoparts.flow.carrying import carried
+from videoparts.flow.keyframes import interval
+from videoparts.flow.linked import Scored, linked
+from videoparts.flow.links import Links
+from videoparts.flow.window import windowed
 from videoparts.frames import FrameBatch, Pixels
-from videoparts.keyframes import interval
-from videoparts.linked import Scored, linked
-from videoparts.links import Links
-from videoparts.overlay import paint
-from videoparts.palette import palette
-from videoparts.parts import PartModel
-from videoparts.refine import label_pixels, working_scores
+from videoparts.painting.overlay import paint
+from videoparts.painting.palette import palette
+from videoparts.parts.model import PartModel
+from videoparts.refine.pixels import label_pixels, working_scores
+from videoparts.refine.specks import without_specks
 from videoparts.resize import resize
 from videoparts.sinks.content import RGB
 from videoparts.sinks.encoder import Encoding
 from videoparts.sinks.video_file import VideoFile
 from videoparts.sources.base import Source
-from videoparts.specks import without_specks
-from videoparts.vit import ViTExtractor
-from videoparts.window import windowed
+from videoparts.vit.extractor import ViTExtractor
 
 from .spending import Spent, spend
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from videoparts.identity import ExtractorIdentity
-from videoparts.vit import ViTExtractor
+from videoparts.vit.extractor import ViTExtractor
 
 _NAMES = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "int8": "int8"}
 

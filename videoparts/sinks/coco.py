@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from ..atomic import AtomicFile
+from ..files.atomic import AtomicFile
 from ..frames import VideoInfo
 from ..masks import Part, PartMasks
 from .frame_sink import FrameSink

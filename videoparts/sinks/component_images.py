@@ -11,11 +11,11 @@ from typing import Any
 import safetensors
 import safetensors.torch
 
-from ..atomic import AtomicFolder, ensure_not_input, output_errors
 from ..errors import OutputError
-from ..incremental_pca import Components
-from ..pca import PaintedFrames
-from ..transaction import Transaction, transaction
+from ..files.atomic import AtomicFolder, ensure_not_input, output_errors
+from ..files.transaction import Transaction, transaction
+from ..pca.components import PaintedFrames
+from ..pca.incremental import Components
 from .photograph import save_photograph
 from .png import is_our_png
 

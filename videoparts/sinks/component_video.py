@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ..frames import VideoInfo
-from ..pca import PaintedFrames
+from ..pca.components import PaintedFrames
 from .content import RGB
 from .encoder import Encoding
 from .video_file import VideoFile

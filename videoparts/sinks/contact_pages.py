@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ..atomic import AtomicFolder
 from ..config import OverlaySettings
+from ..files.atomic import AtomicFolder
 from ..frames import Pixels, VideoInfo
 from ..masks import Part, PartMasks, colour_table
-from ..overlay import side_by_side
+from ..painting.overlay import side_by_side
 from .frame_sink import FrameSink
 
 FOLDER = "contact"

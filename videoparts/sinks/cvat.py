@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..archives import add_entry
-from ..atomic import AtomicFile
 from ..errors import OutputError
+from ..files.archives import add_entry
+from ..files.atomic import AtomicFile
 from ..frames import Pixels, VideoInfo
 from ..masks import Part, PartMasks
 from ..sources.folder import is_frame

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..clock import StageClock
-from ..effects import Effect
 from ..frames import Pixels, VideoInfo
 from ..masks import Part, PartMasks
+from ..painting.effects import Effect
 from .content import RGB
 from .encoder import Encoding
 from .prores import ProResAlpha

@@ -13,8 +13,8 @@ import av
 from av.container import OutputContainer
 from av.video.codeccontext import VideoCodecContext
 
-from ..atomic import output_errors
 from ..errors import OutputError, SettingsError
+from ..files.atomic import output_errors
 from ..frames import ColourTags, VideoInfo
 from .colour import apply_tags
 from .containers import Container

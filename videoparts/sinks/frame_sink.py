@@ -7,8 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from ..atomic import AtomicFile, ensure_not_input, output_errors
 from ..errors import OutputError
+from ..files.atomic import AtomicFile, ensure_not_input, output_errors
 from ..masks import PartMasks
 
 _Sink = TypeVar("_Sink", bound="FrameSink")

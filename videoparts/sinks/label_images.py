@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from ..atomic import AtomicFolder
 from ..clock import StageClock
+from ..files.atomic import AtomicFolder
 from ..frames import Pixels
 from ..masks import PartMasks
-from ..palette import palette, palette_png
+from ..painting.palette import palette, palette_png
 from .frame_sink import FrameSink
 from .png import is_our_png, png
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..atomic import AtomicFolder
+from ..files.atomic import AtomicFolder
 from ..frames import VideoInfo
 from ..masks import Part, PartMasks
 from .formats import part_stem

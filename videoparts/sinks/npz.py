@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..archives import write_npz
-from ..atomic import AtomicFolder
+from ..files.archives import write_npz
+from ..files.atomic import AtomicFolder
 from ..frames import VideoInfo
 from ..masks import Part, PartMasks
 from .frame_sink import FrameSink

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..atomic import AtomicFolder
+from ..files.atomic import AtomicFolder
 from ..frames import VideoInfo
 from ..masks import Part, PartMasks
 from .frame_sink import FrameSink

@@ -11,8 +11,8 @@ from ..clock import StageClock
 from ..config import OverlaySettings
 from ..frames import Pixels, VideoInfo
 from ..masks import PartMasks
-from ..overlay import paint, side_by_side
-from ..palette import palette
+from ..painting.overlay import paint, side_by_side
+from ..painting.palette import palette
 from .content import RGB
 from .encoder import Encoding
 from .video_file import VideoFile

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from ..correspondences import Correspondence
 from ..frames import Pixels
-from ..palette import MAX_PARTS, part_colour
+from ..painting.palette import MAX_PARTS, part_colour
+from ..pairs.correspondences import Correspondence
 from .dots import at_height, put_dot, shown_height
 
 _GAP = 1 / 50  # between the two, of their height

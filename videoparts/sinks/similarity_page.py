@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..atomic import atomic_file
 from ..clustering import Floats
-from ..described import Described
+from ..files.atomic import atomic_file
 from ..frames import Pixels
-from ..page_text import ascii_text, filled, policy_hash
+from ..pairs.described import Described
+from .page_text import ascii_text, filled, policy_hash
 from .similarity_picture import heat_colours
 from .viewer_page import bytes_element, json_element
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ..described import Described
 from ..frames import Pixels
-from ..similarity import SimilarityMap
+from ..pairs.described import Described
+from ..pairs.similarity import SimilarityMap
 from .dots import at_height, put_dot, shown_height
 from .pair_picture import beside
 

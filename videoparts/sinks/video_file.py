@@ -10,10 +10,10 @@ from typing import Generic
 import av
 from av.container import OutputContainer
 
-from ..atomic import AtomicFile, ensure_not_input
 from ..errors import OutputError
+from ..files.atomic import AtomicFile, ensure_not_input
 from ..frames import VideoInfo
-from . import matroska_aspect
+from ..sinks import matroska_aspect
 from .containers import container_of
 from .content import Content, T
 from .encoder import Encoding, add_video_stream, encoding_errors

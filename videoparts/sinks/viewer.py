@@ -13,8 +13,8 @@ from typing import IO
 
 import numpy as np
 
-from ..atomic import AtomicFile, atomic_file, ensure_not_input, output_errors
 from ..errors import OutputError
+from ..files.atomic import AtomicFile, atomic_file, ensure_not_input, output_errors
 from ..frames import Integers, Pixels, VideoInfo
 from ..masks import Part, PartMasks
 from .viewer_labels import Nearest, packed, runs

@@ -7,7 +7,7 @@ import html
 import json
 from importlib.resources import files
 
-from ..page_text import ascii_text, filled, policy_hash
+from .page_text import ascii_text, filled, policy_hash
 
 _SCRIPTS = ("store.js", "parts.js", "player.js", "screen.js", "list.js", "page.js")  # in the order they need
 

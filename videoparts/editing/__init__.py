@@ -1,0 +1,1 @@
+"""Edits of masks that are there already."""

@@ -1,0 +1,128 @@
+"""From the masks that a run has found to those that edits make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ..frames import Pixels
+from ..masks import PartMasks
+from ..refine.mattes import agree_without_others, agreeing_matte, part_mattes
+from .edits import Edition
+
+if TYPE_CHECKING:
+    pass
+
+Small = npt.NDArray[np.float32]
+
+_LEAST_CHANGE = 1 / 512  # of a share: less than rounding
+_ROWS = 240  # pixels on the short side of the pictures on which averages are made
+_NOBODY = 255  # stands for all parts that are not shown, while mattes are shared out
+
+
+def edited(masks: PartMasks, edition: Edition, *, mattes: bool) -> PartMasks:
+    """What an edition shows of masks, whose labels are those of its finest level. It does not smooth.
+
+    Args:
+        masks: with `PartMasks.matte` if mattes are wanted.
+        edition: what the labels mean.
+        mattes: also give `PartMasks.mattes`. Parts that are not shown pass into those that are, as all parts do.
+            What is shown is above 127 together just where there is a label, whose part has the most of it.
+    """
+    labels = edition.labels(masks.labels)
+    if not mattes:
+        return PartMasks(masks.frames, labels)
+    assert masks.matte is not None
+    numbers = [part.number for part in edition.parts]
+    planes = []
+    for given, matte, mine in zip(masks.labels, masks.matte, labels, strict=True):
+        hidden = (given > 0) & (mine == 0)
+        shared = part_mattes(matte, np.where(hidden, _NOBODY, mine).astype(np.uint8), numbers)
+        if hidden.any():
+            agree_without_others(shared, mine, numbers)
+        planes.append(shared)
+    return PartMasks(masks.frames, labels, mattes=np.stack(planes))
+
+
+def smoothed(items: Iterable[PartMasks], edition: Edition) -> Iterator[PartMasks]:
+    """Average what the parts cover with the frames around, along the flow, so that labels do not flicker.
+
+    Averages are made on small pictures. What they differ by from the frame's own small picture is what changes in its
+    mattes: fine outlines stay where they are.
+
+    Args:
+        items: what `edited` gave, with mattes, in order.
+        edition: its window says how many frames are averaged; 0: nothing changes.
+    """
+    if not edition.window:
+        yield from items
+        return
+    from torch import device, from_numpy  # takes its time, and no other edit needs it
+
+    from ..devices import on_all_cores
+    from ..flow.linked import Scored, linked
+    from ..flow.window import windowed
+    from ..stream import prefetch
+
+    numbers = np.array([0, *(part.number for part in edition.parts)], dtype=np.uint8)
+    taken: dict[int, tuple[PartMasks, Small]] = {}  # of the frames in between, by the index of the first of a batch
+
+    def scored() -> Iterator[Scored]:
+        with closing(linked(items, lambda masks: masks.frames)) as together:
+            for masks, links in together:
+                assert masks.mattes is not None
+                small = np.stack([_small(planes) for planes in masks.mattes])
+                taken[int(masks.frames.index[0])] = masks, small
+                yield Scored(masks.frames, links, from_numpy(small))
+
+    def changed(averages: Scored) -> PartMasks:
+        frames = averages.frames
+        masks, small = taken.pop(int(frames.index[0]))
+        assert masks.mattes is not None
+        each = zip(masks.mattes, averages.scores.numpy() - small, strict=True)
+        labels, mattes = zip(*(_changed(planes, by, numbers) for planes, by in each), strict=True)
+        return PartMasks(frames, np.stack(labels), mattes=np.stack(mattes))
+
+    with closing(prefetch(scored())) as coming, closing(windowed(coming, edition.window)) as averaged:
+        yield from prefetch(on_all_cores(changed, averaged, device("cpu")))
+
+
+def _small(mattes: Pixels) -> Small:
+    """Mattes (K, H, W) as shares (K, y, x) float32 on a picture of at most `_ROWS` pixels on the short side."""
+    height, width = mattes.shape[1:]
+    scale = min(1.0, _ROWS / min(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    planes = [np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), dtype=np.float32) for plane in mattes]
+    return np.asarray(np.stack(planes) / 255, dtype=np.float32)
+
+
+def _changed(mattes: Pixels, by: Small, numbers: npt.NDArray[np.uint8]) -> tuple[Pixels, Pixels]:
+    """Labels (H, W) and mattes (K, H, W) of one frame after its mattes have changed by shares (K, y, x)."""
+    height, width = mattes.shape[1:]
+    labels = np.zeros((height, width), np.uint8)
+    # Worked out where there is a part, before or after.
+    map_down, map_right = by.shape[1] / height, by.shape[2] / width
+    there = np.abs(by).max(0) > _LEAST_CHANGE
+    there |= cv2.resize(mattes.max(0), there.shape[::-1], interpolation=cv2.INTER_AREA) > 0
+    left, top, wide, high = cv2.boundingRect(there.view(np.uint8))
+    if not wide:
+        return labels, np.zeros_like(mattes)
+    small = np.s_[max(0, top - 1) : top + high + 1, max(0, left - 1) : left + wide + 1]
+    box = np.s_[
+        round(small[0].start / map_down) : min(height, round(min(small[0].stop, by.shape[1]) / map_down)),
+        round(small[1].start / map_right) : min(width, round(min(small[1].stop, by.shape[2]) / map_right)),
+    ]
+    size = box[1].stop - box[1].start, box[0].stop - box[0].start
+    each = zip(mattes[:, box[0], box[1]], by[:, small[0], small[1]], strict=True)
+    sums = np.stack([plane + 255 * cv2.resize(change, size) for plane, change in each]).clip(0, 255)
+    whole = np.rint(sums.sum(0)).clip(0, 255).astype(np.uint8)
+    labels[box] = numbers[np.where(whole > 127, sums.argmax(0) + 1, 0)]
+    matte = np.zeros_like(labels)
+    matte[box] = whole
+    matte = agreeing_matte(matte, labels, labels)
+    return labels, part_mattes(matte, labels, numbers[1:].tolist())

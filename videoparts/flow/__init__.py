@@ -1,0 +1,1 @@
+"""Optical flow between frames, and scores carried and averaged along it."""

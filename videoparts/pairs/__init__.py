@@ -1,0 +1,1 @@
+"""Two pictures beside each other: correspondences, similarity, points (paper, sections 4 and 5)."""

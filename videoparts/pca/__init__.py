@@ -1,0 +1,1 @@
+"""Principal components of descriptors, as pictures (paper, section 3)."""

@@ -1,0 +1,1 @@
+"""From scores of patches to labels and mattes of pixels."""

@@ -1,0 +1,148 @@
+"""From scores of patches to labels and a matte of pixels, along the edges of the frame.
+
+In two steps, so that scores can be averaged over time in between: `working_scores` brings them to the working
+picture, a small one that the frame is cut into square cells for; `label_pixels` and `matte_pixels` make them follow the
+colours there, and then fill the frame.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from ..config import RefineSettings
+from ..grid import Grid
+from ..resize import resize, unit_range
+from .full_size import full_labels, full_matte
+from .guided_filter import GuidedFilter, apply
+
+_ROWS = 120  # pixels on the short side of the working picture, where that gives a patch's side
+_CELLS = (2.5, 5.0)  # so many of them at least and at most
+_MOST_ROWS = 240
+_PULL = 12.0  # log-odds that a message is worth, for each unit of probability
+_PLACE = 0.35  # share of a message that neighbours of whatever colour explain, and that is taken off again
+_SURE = 1e-3  # no patch score counts as surer than this
+
+
+def working_scores(probabilities: torch.Tensor, grid: Grid, size: tuple[int, int]) -> torch.Tensor:
+    """Bring the scores of patches to the working picture, bilinearly.
+
+    Its pixels stand for square cells of the frame: 120 on the short side, so that what follows takes the same time and
+    reaches as far whatever the patches; more cost more and gain nothing. But a patch has 5 at most, for the filter to
+    reach beyond it, and 2.5 at least, up to 240 cells, not to lose what it tells. It is the patch's size that counts,
+    not the stride: patches that overlap tell more often, not more finely, what is where.
+
+    Args:
+        probabilities: (N, C, h, w) float32, that add up to 1 over the classes; the first is background.
+        grid: where the h x w patches lie.
+        size: (height, width) of the frames in pixels.
+
+    Returns:
+        (N, C - 1, y, x) float32, of the classes but the background: that is what they leave.
+    """
+    height, width = size
+    patches = min(grid.height, grid.width) / grid.patch
+    least, most = (cells * patches for cells in _CELLS)
+    cell = max(1, round(min(size) / min(max(_ROWS, least), most, _MOST_ROWS)))
+    y = -(-height // cell)
+    cell = _cell(height, y)  # the least that makes so many rows: `label_pixels` will find it again
+    x = -(-width // cell)
+    rows = grid.row_weights(y, height / cell).to(probabilities)
+    columns = grid.column_weights(x, width / cell).to(probabilities)
+    return rows @ probabilities[:, 1:] @ columns.T
+
+
+@torch.inference_mode()
+def label_pixels(scores: torch.Tensor, frames: torch.Tensor, settings: RefineSettings | None = None) -> torch.Tensor:
+    """Label every pixel: with background, or with the most probable part where the parts together are likelier.
+
+    Args:
+        scores: (N, C - 1, y, x) float32, of `working_scores` for frames of this size.
+        frames: (N, H, W, 3) uint8, on the device of the scores.
+        settings: radius, regularisation, rounds.
+
+    Returns:
+        (N, H, W) uint8, on that device.
+
+    Raises:
+        ValueError: the scores are not of frames of this size.
+    """
+    height, width = frames.shape[1:3]
+    if scores.shape[1] == 0:
+        return torch.zeros(len(frames), height, width, dtype=torch.uint8, device=frames.device)
+    functions, guide, frames, cell = _refined(scores, frames, settings or RefineSettings())
+    labels = [full_labels(*one, cell) for one in zip(functions, guide, frames, strict=True)]
+    return torch.stack(labels)[:, :height, :width]
+
+
+@torch.inference_mode()
+def matte_pixels(
+    scores: torch.Tensor, frames: torch.Tensor, settings: RefineSettings | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The labels of `label_pixels`, and from the same scores how much of each pixel the object covers, 0 to 255.
+
+    Arguments and errors as for `label_pixels`.
+
+    Returns:
+        Labels and matte, (N, H, W) uint8 each. But for rounding, a pixel has a part where the matte is above 127.
+    """
+    height, width = frames.shape[1:3]
+    if scores.shape[1] == 0:
+        nothing = torch.zeros(len(frames), height, width, dtype=torch.uint8, device=frames.device)
+        return nothing, nothing.clone()
+    functions, guide, frames, cell = _refined(scores, frames, settings or RefineSettings())
+    each = list(zip(functions, guide, frames, strict=True))
+    labels, mattes = (torch.stack([full(*one, cell) for one in each]) for full in (full_labels, full_matte))
+    return labels[:, :height, :width], mattes[:, :height, :width]
+
+
+def _refined(
+    scores: torch.Tensor, frames: torch.Tensor, settings: RefineSettings
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, int]:
+    """Linear functions of the colour (N, C - 1, 4, y, x), the working picture (N, 3, y, x), frames padded to whole
+    cells, and the side of a cell in pixels."""
+    y, x = scores.shape[2:]
+    cell = _cell(frames.shape[1], y)
+    frames = _pad(frames, cell)
+    if frames.shape[1:3] != (y * cell, x * cell):
+        raise ValueError(f"scores of {y} x {x} cells are not of frames of {frames.shape[1]} x {frames.shape[2]} pixels")
+    guide = unit_range(resize(frames, (y, x), "bilinear")).contiguous()  # a channel after the other: a seventh faster
+    if not settings.radius:
+        flat = torch.zeros_like(scores)[:, :, None].expand(-1, -1, 3, -1, -1)
+        return torch.cat([flat, scores[:, :, None]], dim=2), guide, frames, cell
+    guided = GuidedFilter(guide, settings.radius, settings.eps)
+    if settings.steps:
+        whole = scores.sum(1, keepdim=True)
+        scores = scores * (_mean_field(whole, guide, guided, settings.steps) / whole.clamp(min=_SURE**2))
+    return guided.functions(scores), guide, frames, cell
+
+
+def _mean_field(whole: torch.Tensor, guide: torch.Tensor, guided: GuidedFilter, steps: int) -> torch.Tensor:
+    """The object's probability (N, 1, y, x), made to agree with the pixels around that have its colours.
+
+    A mean field (Kraehenbuehl, Koltun: "Efficient Inference in Fully Connected CRFs with Gaussian Edge Potentials",
+    2011), whose pairwise kernel is that of the guided filter. A message says what the colour tells of the pixel. Part
+    of it is only where the pixel lies: the mean around it. Kept, that pulls everything thinner than the window into
+    the background; _PLACE of it is taken off, so that limbs stay.
+    """
+    unary = torch.logit(whole.clamp(_SURE, 1 - _SURE))
+    whole = unary.sigmoid()
+    unary -= _PULL * (1 - _PLACE) / 2  # messages are about one half
+    for _ in range(steps):
+        functions, place = guided.functions_and_mean(whole)
+        message = apply(functions, guide).sub_(place, alpha=_PLACE)
+        whole = torch.add(unary, message, alpha=_PULL).sigmoid_()
+    return whole
+
+
+def _cell(height: int, rows: int) -> int:
+    """The side in pixels of cells, so many rows of which cover a frame of ``height``."""
+    return -(-height // rows)
+
+
+def _pad(frames: torch.Tensor, cell: int) -> torch.Tensor:
+    """Frames (N, H, W, 3) with their last row and column repeated until both sides are multiples of ``cell``."""
+    for axis, length in ((1, frames.shape[1]), (2, frames.shape[2])):
+        if missing := -length % cell:
+            last = frames.narrow(axis, length - 1, 1)
+            frames = torch.cat([frames, *[last] * missing], dim=axis)
+    return frames

@@ -1,0 +1,96 @@
+"""Labels without specks: what is too small to be seen as a thing of its own.
+
+Where scores are close, single pixels and small patches fall to one side or the other: islands in the background, holes
+in the object, crumbs of one part in another. They flicker, and nobody wants to mask them out by hand.
+
+Pieces are told by their outlines, which takes a tenth of the time of numbering their pixels.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ..frames import Pixels
+
+Marks = npt.NDArray[np.bool_]
+Outline = npt.NDArray[np.int32]  # (k, 1, 2) of pixels: to the right, then downwards
+
+_WITHIN = 0.5  # share of the smallest island that stays, which holes and crumbs need, to stay
+
+
+def without_specks(labels: Pixels, share: float) -> Pixels:
+    """Drop small islands of the object, fill small holes in it, and give small crumbs of a part to the part around.
+
+    Each frame is judged by itself, so that the result is the same whatever comes before and after.
+
+    Args:
+        labels: (H, W) uint8 of one frame: 0 is background, 1..P are parts.
+        share: of the area of the object's largest piece in this frame, holes included: a piece that is smaller is an
+            island; holes and crumbs are half as large at most. 0 leaves the labels as they are.
+
+    Returns:
+        (H, W) uint8.
+    """
+    if not share or not labels.any():
+        return labels
+    labels = labels.copy()
+    inside = _object(labels)
+    pieces, holes = _outlines(inside > 0)
+    largest = max(map(_area, pieces))
+    islands = [piece for piece in pieces if _area(piece) < share * largest]
+    cv2.drawContours(inside, islands, -1, 0, cv2.FILLED)
+    small = _WITHIN * share * largest
+    for hole in holes:
+        if _area_within(hole) < small:
+            _give_away(inside, hole, 0)
+    inside = _object(labels)
+    count = cv2.calcHist([inside], [0], None, [256], [0, 256]).ravel()
+    for part in np.flatnonzero(count[1:]) + 1:
+        crumbs, _ = _outlines(inside == part)
+        if any(_area(piece) >= small for piece in crumbs):  # a part that is small as a whole is no crumb
+            for crumb in crumbs:
+                if _area(crumb) < small:
+                    _give_away(inside, crumb, int(part))
+    return labels
+
+
+def _object(labels: Pixels) -> Pixels:
+    """The rows and columns, of (H, W), that hold all parts: a view."""
+    left, top, width, height = cv2.boundingRect(labels)
+    return labels[top : top + height, left : left + width]
+
+
+def _outlines(marks: Marks) -> tuple[list[Outline], list[Outline]]:
+    """The outlines of the pieces of marks (H, W), and of the holes in them. Those of holes run along the marks around.
+    Pixels that touch at a corner hang together."""
+    outlines, tree = cv2.findContours(marks.view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    inner = [] if tree is None else (tree[0, :, 3] >= 0).tolist()
+    pieces: tuple[list[Outline], list[Outline]] = [], []
+    for outline, is_hole in zip(outlines, inner, strict=True):
+        pieces[is_hole].append(np.asarray(outline, dtype=np.int32))
+    return pieces
+
+
+def _area(outline: Outline) -> float:
+    """Pixels on an outline and within it, by Pick's theorem."""
+    return _area_within(outline) + len(outline)
+
+
+def _area_within(outline: Outline) -> float:
+    """Pixels within an outline, without those on it."""
+    return float(cv2.contourArea(outline)) - len(outline) / 2 + 1
+
+
+def _give_away(labels: Pixels, outline: Outline, label: int) -> None:
+    """Give the pixels with a label, on or within an outline, to that part which most pixels around them are of."""
+    left, top, width, height = cv2.boundingRect(outline)
+    left, top = max(0, left - 1), max(0, top - 1)
+    window = labels[top : top + height + 2, left : left + width + 2]
+    filled = np.zeros(window.shape, np.uint8)
+    cv2.drawContours(filled, [outline], -1, 1, cv2.FILLED, offset=(-left, -top))
+    speck = filled.astype(bool) & (window == label)
+    around = cv2.dilate(speck.view(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & ~speck & (window > 0)
+    if around.any():
+        window[speck] = np.bincount(window[around]).argmax()

@@ -1,0 +1,1 @@
+"""What masks look like over a clip, gathered while they stream by."""

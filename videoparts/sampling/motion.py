@@ -1,0 +1,155 @@
+"""What moves by itself in a frame, and what moves together with an object, from optical flow to the frames around."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ..flow.dense import Flow
+from ..flow.links import link, link_luma
+from ..sources.around import Neighbourhood
+
+Map = npt.NDArray[np.float32]
+Luma = npt.NDArray[np.uint8]
+
+_THIN = 3  # every so many pixels of a flow field are enough
+_ROUNDS = 8  # of iteratively reweighted least squares
+_NOISE = 4e-4  # of the flow's width: a motion smaller than that is not told from none
+_STANDS_OUT = 8.0  # noise levels from which on a motion of its own counts in full
+_BENT = 0.33  # of the noise level left by an affine motion of the camera: a quadratic one must not leave more
+_SOME = 0.03  # share of a frame that must move by itself
+_CLEARLY = 0.5  # of what counts in full: frames have 0.2 to 0.4 where nothing stands out, else mostly 0.7 to 1
+_SHARP = 8  # exponent of the coherence: splash and shadow move nearly as the object does
+_CORE = 8  # pixels of flow that are enough to fit an object's motion to
+
+
+@dataclass(frozen=True, repr=False)
+class Lumas:
+    """A frame and those next to it, as small as flow wants them: each (y, x) uint8."""
+
+    here: Luma
+    before: Luma | None
+    after: Luma | None
+
+    @classmethod
+    def of(cls, around: Neighbourhood) -> Lumas:
+        """Those of frames of any size."""
+        before, after = (None if some is None else link_luma(some) for some in (around.before, around.after))
+        return cls(link_luma(around.frame.pixels[0]), before, after)
+
+
+def flows_around(lumas: Lumas) -> list[Flow]:
+    """Flow (y, x, 2) float32 from a frame to the one after and to the one before; none across a cut, thinned."""
+    flows = []
+    if lumas.after is not None:
+        after = link(lumas.here, lumas.after)
+        if not after.cut:
+            flows.append(after.forward)
+    if lumas.before is not None:
+        before = link(lumas.before, lumas.here)
+        if not before.cut:
+            flows.append(before.backward)
+    return [flow[_THIN // 2 :: _THIN, _THIN // 2 :: _THIN] for flow in flows]
+
+
+@dataclass(frozen=True, repr=False)
+class Motion:
+    """The flows of a frame, and what moves by itself in it, which is worked out once."""
+
+    flows: Sequence[Flow] = ()  # of `flows_around`, or rows and columns of them
+
+    @cached_property
+    def own(self) -> Map | None:
+        """See `own_motion`."""
+        return own_motion(self.flows)
+
+
+def own_motion(flows: Sequence[Flow]) -> Map | None:
+    """How far each pixel of the flows moves otherwise than the picture as a whole, 0 to 1, (y, x).
+
+    The picture's own motion, that of the camera, is a function of the place, fitted robustly: an affine one, since one
+    with more freedom follows a large object; a quadratic one where that fits much better, as with a tilting wide lens.
+    Of the flows to two neighbours the smaller residual counts: what is uncovered has a wrong flow to one of them.
+
+    Returns:
+        None where there is no flow, nothing moves, or nothing stands out: a picture in which everything moves its own
+        way, or which is filled by the object, does not tell one from the other.
+    """
+    own: Map | None = None
+    moves = False
+    for flow in flows:
+        everywhere = np.ones(flow.shape[:2])
+        residual, noise = _residual(flow, _affine(flow), everywhere)
+        bent, bent_noise = _residual(flow, _quadratic(flow), everywhere)
+        if bent_noise < _BENT * noise:
+            residual, noise = bent, bent_noise
+        moves = moves or bool(np.quantile(residual, 0.98) > _STANDS_OUT * _NOISE * flow.shape[1])
+        stands_out = np.clip(residual / (_STANDS_OUT * noise), 0, 1).astype(np.float32)
+        own = stands_out if own is None else np.minimum(own, stands_out)
+    if own is None or not moves or np.quantile(own, 1 - _SOME) < _CLEARLY:
+        return None
+    return own
+
+
+def common_motion(flows: Sequence[Flow], core: npt.NDArray[np.bool_]) -> Map | None:
+    """How much better an object's motion explains that of each patch than the background's does, 0 to 1, (h, w).
+
+    The object's motion is affine and fitted to ``core``, patches (h, w) that are on it; the background's is quadratic
+    and fitted to all others, so that an object that fills most of the frame is not taken for the background.
+
+    Returns:
+        None where there is no flow, the core is too small, or it moves as the background does.
+    """
+    best: Map | None = None
+    for flow in flows:
+        size = flow.shape[1], flow.shape[0]
+        inside = cv2.resize(core.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.99
+        if inside.sum() < _CORE or (~inside).sum() < _CORE:
+            continue
+        background, noise = _residual(flow, _quadratic(flow), (~inside).astype(np.float64))
+        if np.median(background[inside]) < 2 * noise:
+            continue
+        together, _ = _residual(flow, _affine(flow), inside.astype(np.float64))
+        a, b = (background + noise) ** 2, (together + noise) ** 2
+        share = ((a / (a + b)) ** _SHARP).astype(np.float32)
+        best = share if best is None else np.maximum(best, share)
+    return None if best is None else to_patches(best, (core.shape[0], core.shape[1]))
+
+
+def _quadratic(flow: Flow) -> npt.NDArray[np.float64]:
+    """(y * x, 6): 1, x, y, x^2, xy, y^2 of each pixel, about -1 to 1."""
+    y, x = np.mgrid[: flow.shape[0], : flow.shape[1]].astype(np.float64)
+    y, x = (2 * y - flow.shape[0]) / flow.shape[1], (2 * x - flow.shape[1]) / flow.shape[1]
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
+
+
+def _affine(flow: Flow) -> npt.NDArray[np.float64]:
+    """(y * x, 3): 1, x, y of each pixel."""
+    return _quadratic(flow)[:, :3]
+
+
+def _residual(
+    flow: Flow, basis: npt.NDArray[np.float64], among: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], float]:
+    """Distance (y, x) of a flow from a function of the place, and its noise level, by iteratively reweighted least
+    squares (weights of Geman and McClure) over the pixels that ``among`` (y, x) marks with 1."""
+    target, marked = flow.reshape(-1, 2).astype(np.float64), among.ravel()
+    weight, residual, noise = marked, np.zeros(len(target)), 0.0
+    ridge = 1e-4 * np.eye(basis.shape[1])
+    for _ in range(_ROUNDS):
+        weighted = (basis * weight[:, None]).T
+        factors = np.linalg.solve(weighted @ basis + ridge, weighted @ target)
+        residual = np.hypot(*(target - basis @ factors).T)
+        noise = max(1.4826 * float(np.median(residual[marked > 0])), _NOISE * flow.shape[1])
+        weight = marked / np.square(1 + np.square(residual / (1.5 * noise)))
+    return residual.reshape(flow.shape[:2]), noise
+
+
+def to_patches(plane: Map, shape: tuple[int, int]) -> Map:
+    """A map (y, x) of pixels for the patches (h, w) of the same frame."""
+    return np.asarray(cv2.resize(plane, shape[::-1], interpolation=cv2.INTER_AREA), dtype=np.float32)
