@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -104,3 +105,22 @@ def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
             time_ms += 40 if i % 3 else 73
         out.mux(stream.encode())
     return path
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Makes disks of a given number of bytes."""
+    mounted = []
+
+    def make(size):
+        place = tmp_path / f"disk{len(mounted)}"
+        place.mkdir()
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)], capture_output=True)
+        if done.returncode:
+            pytest.skip(f"cannot mount a small disk here: {done.stderr.decode().strip()}")
+        mounted.append(place)
+        return place
+
+    yield make
+    for place in mounted:
+        subprocess.run(["umount", str(place)], check=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from places import SHARED
 
 from videoparts import ViTExtractor, fit_parts, open_source
 from videoparts.config import ExtractorSettings, FitSettings
@@ -18,7 +19,7 @@ H, W = 288, 512  # of the crop: of a frame's 480 x 854
 
 @pytest.mark.parametrize(("name", "top", "left", "least"), [("blackswan", 192, 249, 0.7), ("soapbox", 60, 58, 0.7)])
 def test_a_crop_that_cuts_the_object(name: str, top: int, left: int, least: float, tmp_path: Path) -> None:
-    clip = Path(__file__).parents[2] / "shared/data/davis" / name
+    clip = SHARED / "data/davis" / name
     if not clip.is_dir():
         pytest.skip("shared/data is not beside the checkout")
     for path in sorted((clip / "frames").iterdir()):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_masks_command import COMMAND, QUICK, files
+from commands import COMMAND, QUICK, files
 from threadpoolctl import threadpool_limits
 
 from videoparts.config import ComputeSettings, ExtractorSettings, FitSettings

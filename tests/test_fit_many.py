@@ -13,7 +13,8 @@ from weakref import WeakSet
 import numpy as np
 import pytest
 from colours import ColourExtractor, MemorySource, frame, truth
-from test_segment import agreement, assert_same, labels_of
+from labelled import agreement, assert_same, labels_of
+from places import HELPERS
 
 from videoparts.config import FitSettings, Foreground
 from videoparts.errors import FitError
@@ -166,6 +167,6 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 def test_many_clips_take_hardly_more_memory_than_a_few() -> None:
     peaks = []
     for clips in (8, 40):
-        command = [sys.executable, "-c", GENERATED, str(clips), str(Path(__file__).parent)]
+        command = [sys.executable, "-c", GENERATED, str(clips), str(HELPERS)]
         peaks.append(int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1]))
     assert peaks[1] < 1.05 * peaks[0], f"{peaks[0] / 1024:.0f} MiB became {peaks[1] / 1024:.0f} MiB"

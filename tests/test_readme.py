@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from places import ROOT
 from videoparts.pipelines.main import parse
 
 import videoparts
@@ -20,7 +21,6 @@ from videoparts.parts.tree import PartTree
 from videoparts.vit.extractor import ViTExtractor
 from videoparts.vit.naming import TIMM_NAMES
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 

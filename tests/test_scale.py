@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from colours import STRIPES, ColourExtractor, MemorySource
+from places import ROOT
 
 from videoparts.config import FitSettings, RefineSettings
 from videoparts.fit import fit_parts
@@ -25,7 +26,7 @@ from videoparts.segmentation import segment
 from videoparts.sinks.overlay_video import OverlayVideo
 
 FRAMES = 1800
-SOAK = Path(__file__).parent.parent / "samples" / "soak.py"
+SOAK = ROOT / "samples" / "soak.py"
 SIZE = (48, 64)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from colours import GREY, STRIPES, ColourExtractor, MemorySource, frame, truth
+from labelled import agreement, assert_same, labels_of
 
 from videoparts import segmentation
 from videoparts.cache import FeatureCache
@@ -25,11 +26,9 @@ from videoparts.foreground import finding
 from videoparts.foreground.evidence import Cues
 from videoparts.foreground.finding import find_foreground
 from videoparts.foreground.from_afar import Afar
-from videoparts.foreground.probe import CentroidProbe, probe_tensors
+from videoparts.foreground.probe import CentroidProbe
 from videoparts.frames import FrameBatch, Pixels
-from videoparts.parts.model import PartModel
 from videoparts.parts.object_patches import weight_of
-from videoparts.parts.tree import tree_tensors
 from videoparts.refine.pixels import label_pixels, working_scores
 from videoparts.sampling import sampler
 from videoparts.sampling.motion import Lumas
@@ -42,28 +41,6 @@ FIT = FitSettings(parts=3, frames=6)
 
 def clip(frames: int = 20) -> MemorySource:
     return MemorySource(np.stack([frame(i) for i in range(frames)]))
-
-
-def labels_of(source: MemorySource, extractor: ColourExtractor, model: PartModel, **more: object) -> Pixels:
-    return np.concatenate([m.labels for m in segment(source, extractor, model, **more)])  # type: ignore[arg-type]
-
-
-def agreement(labels: Pixels, right: Pixels) -> tuple[float, list[int]]:
-    """The smallest intersection over union of a true part with the label that is on most of it; those labels."""
-    scores, taken = [], []
-    for k in range(1, 4):
-        label = int(np.bincount(labels[right == k]).argmax())
-        taken.append(label)
-        scores.append(((labels == label) & (right == k)).sum() / ((labels == label) | (right == k)).sum())
-    return float(min(scores)), taken
-
-
-def assert_same(one: PartModel, other: PartModel) -> None:
-    """Bit for bit."""
-    tensors, others = (probe_tensors(model.probe) | tree_tensors(model.tree) for model in (one, other))
-    assert tensors.keys() == others.keys()
-    assert all(tensors[name].equal(others[name]) for name in tensors)
-    assert (one.parts, one.names, one.identity) == (other.parts, other.names, other.identity)
 
 
 def test_parts_are_found_and_stay_the_same_through_the_clip() -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from places import SHARED
 
 from videoparts import ViTExtractor, fit_parts, open_source
 from videoparts.config import FitSettings
@@ -38,7 +37,7 @@ class Remembering(ViTExtractor):
 
 @pytest.mark.parametrize("name", ["car-shadow", "drift-straight", "kite-surf"])
 def test_other_patches_give_the_same_parts(name: str) -> None:
-    clip = Path(__file__).parents[2] / "shared/data/davis" / name / "frames"
+    clip = SHARED / "data/davis" / name / "frames"
     if not clip.is_dir():
         pytest.skip("shared/data is not beside the checkout")
     extractor = Remembering()

@@ -1,6 +1,6 @@
 """The colours of the parts: part k has the same colour in every picture, file and run.
 
-How the table was made (`tests/test_palette.py` makes it again and compares):
+How the table was made (`tests/painting/test_palette.py` makes it again and compares):
 
 - A colour is measured in OKLab as people with normal sight, protanopes and deuteranopes see it (Machado et al.
   2009, severity 1). The distance of two colours is the least of the three.
