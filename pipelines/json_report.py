@@ -8,9 +8,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from videoparts.files.atomic import atomic_file
+from videoparts.errors import OutputError
+from videoparts.files.atomic import AtomicFile, atomic_file
 
 STDOUT = Path("-")  # as people name it
+
+
+def check_json(path: Path | None) -> None:
+    """Say before the work, and not after, why the file cannot be written."""
+    if path is None or path == STDOUT:
+        return
+    if path.suffix.lower() != ".json":
+        raise OutputError(f"{path}: figures are written to a file that ends in .json; with - to standard output")
+    trial = AtomicFile(path)
+    trial.start()
+    trial.discard()
 
 
 def write_report(report: Mapping[str, Any], path: Path) -> None:

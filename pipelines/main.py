@@ -24,26 +24,26 @@ import tyro
 from videoparts.errors import VideoPartsError
 from videoparts.presets import DEFAULT, PRESETS, Preset, PresetName
 
-from .batch import Batch
 from .before_torch import settle
-from .benchmark import Benchmark
-from .correspond import Correspond
-from .cosegment import Cosegment
-from .demo import Demo
-from .edit import Edit
-from .effect import EffectCommand
-from .evaluate import Evaluate
-from .evaluate_points import EvaluatePoints
-from .extract import Extract
-from .fit import Fit
-from .info import Info
-from .masks import Masks
+from .commands.batch import Batch
+from .commands.benchmark import Benchmark
+from .commands.correspond import Correspond
+from .commands.cosegment import Cosegment
+from .commands.demo import Demo
+from .commands.edit import Edit
+from .commands.effect import EffectCommand
+from .commands.evaluate import Evaluate
+from .commands.evaluate_points import EvaluatePoints
+from .commands.extract import Extract
+from .commands.fit import Fit
+from .commands.info import Info
+from .commands.masks import Masks
+from .commands.overlay import Overlay
+from .commands.pca import Pca
+from .commands.similarity import Similarity
+from .commands.status import Status
+from .commands.view import View
 from .options import MaskOptions, PresetOptions
-from .overlay import Overlay
-from .pca import Pca
-from .similarity import Similarity
-from .status import Status
-from .view import View
 
 _INTERRUPTED = 130
 _CONFIG = (tyro.conf.OmitArgPrefixes, tyro.conf.HelptextFromCommentsOff)

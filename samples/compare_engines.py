@@ -23,7 +23,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-from videoparts.pipelines.demo import demo_clip
+from videoparts.pipelines.commands.demo import demo_clip
 
 _MARK = "VIDEOPARTS_COMPARED"
 

@@ -23,7 +23,7 @@ import av
 import imageio.v3 as iio
 import numpy as np
 import numpy.typing as npt
-from videoparts.pipelines.demo import demo_clip
+from videoparts.pipelines.commands.demo import demo_clip
 
 from videoparts.sources import open_source
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
-from videoparts.pipelines.demo import demo_clip
+from videoparts.pipelines.commands.demo import demo_clip
 
 from videoparts import open_source
 

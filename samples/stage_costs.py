@@ -15,10 +15,10 @@ from time import perf_counter
 
 import cv2
 import torch
-from videoparts.pipelines.batch import Batch
 from videoparts.pipelines.batches.clip import Clip
 from videoparts.pipelines.batches.pieces import Piece, keep_piece, label_piece
 from videoparts.pipelines.batches.work import Task, Worker, masks_of
+from videoparts.pipelines.commands.batch import Batch
 from videoparts.pipelines.main import parse
 from videoparts.pipelines.terminal import Terminal
 

@@ -18,7 +18,7 @@ import pytest
 import torch
 from media import SIZES, picture_files
 from tiny import tiny_options
-from videoparts.pipelines.demo import demo_clip
+from videoparts.pipelines.commands.demo import demo_clip
 
 from videoparts.config import ComputeSettings, ExtractorSettings
 from videoparts.vit.extractor import ViTExtractor

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import av
 import pytest
-from videoparts.pipelines.demo import demo_clip
+from videoparts.pipelines.commands.demo import demo_clip
 
 CODE = """
 import faulthandler, resource, sys

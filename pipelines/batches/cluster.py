@@ -23,7 +23,7 @@ from .processes import without_interrupt
 from .remote import Answer, Extracting
 
 if TYPE_CHECKING:
-    from ..batch import Batch
+    from .options import BatchOptions
     from .pieces import Piece
 
 _CORES = 4  # of an actor, where there are no GPUs
@@ -69,7 +69,7 @@ class Cluster:
 
     jobs: int  # actors
 
-    def __init__(self, batch: Batch, *, cores: int | None = None, decode_apart: bool | None = None) -> None:
+    def __init__(self, batch: BatchOptions, *, cores: int | None = None, decode_apart: bool | None = None) -> None:
         self._batch = batch
         self._cores = cores
         self._decode_apart = decode_apart
@@ -236,7 +236,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _for_nodes(batch: Batch) -> Batch:
+def _for_nodes(batch: BatchOptions) -> BatchOptions:
     """The command as it is understood in another folder."""
     weights = batch.compute.weights
     return batch if weights is None else replace(batch, compute=replace(batch.compute, weights=weights.absolute()))

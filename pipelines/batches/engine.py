@@ -10,7 +10,7 @@ from .events import Event
 from .work import Task
 
 if TYPE_CHECKING:
-    from ..batch import Batch
+    from .options import BatchOptions
 
 
 _Engine = TypeVar("_Engine", bound="Engine")
@@ -32,7 +32,7 @@ class Engine(Protocol):
         ...
 
 
-def engine_of(batch: Batch) -> Engine:
+def engine_of(batch: BatchOptions) -> Engine:
     """The engine that a command asks for.
 
     Raises:

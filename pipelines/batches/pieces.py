@@ -13,8 +13,8 @@ from videoparts.results.mask_store import MaskStore, piece_length
 from videoparts.sources.base import Source
 
 from ..chain import Chain
+from ..commands.masks import Masks
 from ..labelling import labelled
-from ..masks import Masks
 
 # Frames of a piece. Ten more are labelled for what its ends hang on (of a window of 9), a twenty-fifth of the work. A
 # film keeps a worker for each piece busy: one of 17 minutes, at 25 frames a second, a hundred.

@@ -21,7 +21,7 @@ from .events import LAST, Event
 from .work import Task, Worker
 
 if TYPE_CHECKING:
-    from ..batch import Batch
+    from .options import BatchOptions
 
 _ATTEMPTS = 2  # of a task whose process died
 _PATIENCE = 10.0  # seconds that a process has to leave nothing half-written
@@ -41,7 +41,7 @@ class Processes:
         devices: what they compute with, in turn; empty: as the command says.
     """
 
-    def __init__(self, batch: Batch, jobs: int, devices: Sequence[str] = ()) -> None:
+    def __init__(self, batch: BatchOptions, jobs: int, devices: Sequence[str] = ()) -> None:
         self.jobs = jobs
         each = [devices[k % len(devices)] if devices else None for k in range(jobs)]
         self._waiting: deque[tuple[Task, int]] = deque()  # each with which attempt it is
@@ -105,7 +105,7 @@ class Processes:
 class _Lane:
     """One process after the other."""
 
-    def __init__(self, batch: Batch, cores: Sequence[int], device: str | None) -> None:
+    def __init__(self, batch: BatchOptions, cores: Sequence[int], device: str | None) -> None:
         self._about = batch, cores, device
         self._process: SpawnProcess | None = None
         self._code: int | None = None
@@ -188,7 +188,7 @@ def without_interrupt() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _work(connection: Connection, batch: Batch, cores: Sequence[int], device: str | None) -> None:
+def _work(connection: Connection, batch: BatchOptions, cores: Sequence[int], device: str | None) -> None:
     """The life of a process: tasks in, events out, until the other side hangs up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side sees to it: one of two signals would be too many
     signal.signal(signal.SIGTERM, _stop)

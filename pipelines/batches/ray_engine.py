@@ -23,8 +23,8 @@ from .processes import Processes
 from .work import Failure, Task, failure_of
 
 if TYPE_CHECKING:
-    from ..batch import Batch
     from .cluster import Call
+    from .options import BatchOptions
     from .ray_jobs import Job
 
     _Begun = tuple[Job, list[Event], Failure | None]
@@ -49,7 +49,12 @@ class RayEngine:
     jobs = 1
 
     def __init__(
-        self, batch: Batch, *, piece: int | None = None, cores: int | None = None, decode_apart: bool | None = None
+        self,
+        batch: BatchOptions,
+        *,
+        piece: int | None = None,
+        cores: int | None = None,
+        decode_apart: bool | None = None,
     ) -> None:
         if importlib.util.find_spec("ray") is None:
             raise DependencyError("--engine ray needs ray; install it: pip install 'videoparts[ray]'")

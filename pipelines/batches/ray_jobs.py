@@ -21,7 +21,7 @@ from .pieces import LabelledPiece, Piece, fit_together, keep_piece, pieces_of
 from .work import SHARED, Task, masks_of
 
 if TYPE_CHECKING:
-    from ..batch import Batch
+    from .options import BatchOptions
 
 
 class Job(ABC):
@@ -32,7 +32,7 @@ class Job(ABC):
         task: what is asked for.
     """
 
-    def __init__(self, batch: Batch, task: Task) -> None:
+    def __init__(self, batch: BatchOptions, task: Task) -> None:
         self.task = task
         self.calls: deque[Call] = deque()  # that wait
         self.out: set[Call] = set()  # that an actor is at
@@ -87,7 +87,7 @@ class Labelling(Job):
         length: frames of a piece; None: the usual.
     """
 
-    def __init__(self, batch: Batch, task: Task, length: int | None = None) -> None:
+    def __init__(self, batch: BatchOptions, task: Task, length: int | None = None) -> None:
         super().__init__(batch, task)
         self._length = length
         self._clip = task.clips[0]

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from videoparts.sources.around import Neighbourhood
     from videoparts.sources.base import Source
 
-    from ..batch import Batch
     from ..chain import Chain
-    from ..masks import Masks
+    from ..commands.masks import Masks
+    from .options import BatchOptions
     from .pieces import LabelledPiece, Piece
 
 _AHEAD = 128 << 20  # bytes of frames that wait decoded for one extractor, at most
@@ -53,7 +53,7 @@ class Extracting:
         decode_apart: whether frames are decoded elsewhere in the cluster.
     """
 
-    def __init__(self, batch: Batch, threads: int, *, decode_apart: bool) -> None:
+    def __init__(self, batch: BatchOptions, threads: int, *, decode_apart: bool) -> None:
         settle()
         import torch
 
@@ -71,7 +71,7 @@ class Extracting:
         """Seconds that the ViT takes for a frame of a clip."""
         return _answer(lambda _: self._worker.seconds(clip))
 
-    def fit_all(self, options: Batch, clips: Sequence[Clip]) -> Answer:
+    def fit_all(self, options: BatchOptions, clips: Sequence[Clip]) -> Answer:
         """A part model of many clips."""
         return _answer(lambda tell: self._worker.fitted(clips, self._worker.chain(options, Told("", tell))))
 

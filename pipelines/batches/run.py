@@ -26,7 +26,7 @@ from .summary import Row, write_summary
 from .work import SHARED, Task
 
 if TYPE_CHECKING:
-    from ..batch import Batch
+    from .options import BatchOptions
 
 _SUMMARY_EVERY = 10.0  # seconds between two looks that can be taken at a running batch, at least
 _SUMMARY_SHARE = 0.05  # of the time that making them may take: of ten thousand clips, each takes half a minute
@@ -43,7 +43,7 @@ class BatchRun:
         OutputError: its journal cannot be read.
     """
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: BatchOptions) -> None:
         self._batch = batch
         self._terminal = Terminal(batch.quiet or batch.progress == "json")
         self._json = JsonLines() if batch.progress == "json" else None
@@ -212,7 +212,7 @@ def _go_on(event: Event) -> None:
         raise _FullError(event.text)
 
 
-def settings_of(batch: Batch) -> dict[str, Any]:
+def settings_of(batch: BatchOptions) -> dict[str, Any]:
     """All that the results depend on, by option, as JSON has it."""
     flat: dict[str, Any] = {"videoparts version": __version__}
     for field in dataclasses.fields(batch):

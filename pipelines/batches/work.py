@@ -16,7 +16,7 @@ from videoparts.errors import SourceError, VideoPartsError
 from videoparts.files.atomic import is_disk_full
 from videoparts.sources.in_turn import InTurn
 
-from ..masks import Masks
+from ..commands.masks import Masks
 from ..terminal import Terminal
 from .clip import Clip
 from .contact import write_contact
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from videoparts.sources.base import Source
     from videoparts.vit.extractor import ViTExtractor
 
-    from ..batch import Batch
     from ..chain import Chain
     from ..options import PartOptions
+    from .options import BatchOptions
 
 SHARED = "parts.safetensors"  # the part model of all clips, in the output folder
 _PROBED = 4  # frames whose time is taken
@@ -78,7 +78,7 @@ class Worker:
         device: what computes; None: as the command says.
     """
 
-    def __init__(self, batch: Batch, device: str | None = None) -> None:
+    def __init__(self, batch: BatchOptions, device: str | None = None) -> None:
         self._batch = batch
         self._device = device
         self._extractor: ViTExtractor | None = None
@@ -164,7 +164,7 @@ class Worker:
         return self._extractor
 
 
-def masks_of(batch: Batch, clip: Clip) -> Masks:
+def masks_of(batch: BatchOptions, clip: Clip) -> Masks:
     """The command ``videoparts masks`` that one clip of a batch is."""
     shared = {field.name: getattr(batch, field.name) for field in fields(Masks) if hasattr(batch, field.name)}
     command = Masks(**(shared | {"input": clip.path, "output": batch.output / clip.name, "quiet": True}))

@@ -15,7 +15,7 @@ from PIL import Image
 from places import SHARED
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
-from videoparts.pipelines.evaluate import table_of
+from videoparts.pipelines.commands.evaluate import table_of
 from videoparts.pipelines.main import main
 
 from videoparts.clustering import kmeans, nearest

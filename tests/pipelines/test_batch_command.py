@@ -18,12 +18,12 @@ from pathlib import Path
 import imageio.v3 as iio
 import pytest
 from commands import COMMAND, QUICK_BATCH, files, running
-from videoparts.pipelines.batch import Batch
 from videoparts.pipelines.batches.contact import write_contact
 from videoparts.pipelines.batches.events import Event
 from videoparts.pipelines.batches.journal import Journal
 from videoparts.pipelines.batches.run import BatchRun
 from videoparts.pipelines.batches.work import Task, Worker
+from videoparts.pipelines.commands.batch import Batch
 from videoparts.pipelines.main import main, parse
 
 from videoparts.errors import ClipsFailedError, OutputError

@@ -15,7 +15,7 @@ import pytest
 from commands import COMMAND, QUICK, davis, files
 from PIL import Image
 from videoparts.pipelines import labelling
-from videoparts.pipelines.demo import demo_clip
+from videoparts.pipelines.commands.demo import demo_clip
 from videoparts.pipelines.main import main
 
 from videoparts.editing.edits import Rename, save_edits

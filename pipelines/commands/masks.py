@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from .options import MaskOutputs, Output, Quiet
-from .terminal import Terminal
+from ..options import MaskOutputs, Output, Quiet
+from ..terminal import Terminal
 
 if TYPE_CHECKING:
     from videoparts.files.transaction import Transaction
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from videoparts.results.runs import Run
     from videoparts.sources.base import Source
 
-    from .chain import Chain
-    from .result import Entry
+    from ..chain import Chain
+    from ..result import Entry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class Masks(MaskOutputs):
         """Run the command."""
         from videoparts.sinks.formats import formats_of
 
-        from .chain import Chain
+        from ..chain import Chain
 
         for one in formats_of(self.formats):
             one.require()
@@ -55,7 +55,7 @@ class Masks(MaskOutputs):
         from videoparts.files.transaction import transaction
         from videoparts.results.runs import Run, run_key
 
-        from .chain import given_model
+        from ..chain import given_model
 
         given = given_model(self)
         ensure_not_input(self.output, [self.input])
@@ -78,8 +78,8 @@ class Masks(MaskOutputs):
         from videoparts.painting.palette import part_colour
         from videoparts.sinks.formats import formats_of
 
-        from .outputs import check_outputs
-        from .result import manifest_of, refuse_edited
+        from ..outputs import check_outputs
+        from ..result import manifest_of, refuse_edited
 
         refuse_edited(self.output)
         before = manifest_of(self.output)
@@ -130,10 +130,10 @@ class Masks(MaskOutputs):
         from videoparts.sinks.formats import FORMATS, formats_of
         from videoparts.sources.source_hash import source_sha256
 
-        from .chain import AtLevel
-        from .labelling import all_entries
-        from .outputs import Outputs
-        from .result import edition_of, found_by
+        from ..chain import AtLevel
+        from ..labelling import all_entries
+        from ..outputs import Outputs
+        from ..result import edition_of, found_by
 
         model, finest = self.models(chain, source, given, run)
         formats = {*self.formats}

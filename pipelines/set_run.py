@@ -44,7 +44,7 @@ from .picture_inputs import Looked, looked_at
 from .result import edition_of, found_by
 
 if TYPE_CHECKING:
-    from .cosegment import Choice, Cosegment
+    from .set_options import Choice, SetOptions
 
 MODEL = "parts.safetensors"
 _SMALL = 10  # pictures: fewer are a small set
@@ -63,7 +63,7 @@ class SetRun:
         output: the folder to write into.
     """
 
-    def __init__(self, options: Cosegment, chain: Chain, pictures: Sequence[Picture], output: Path) -> None:
+    def __init__(self, options: SetOptions, chain: Chain, pictures: Sequence[Picture], output: Path) -> None:
         self._options, self._chain, self._given, self._output = options, chain, pictures, output
 
     def go(self) -> Looked:

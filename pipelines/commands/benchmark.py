@@ -13,17 +13,16 @@ from videoparts.config import ComputeSettings, ExtractorSettings, Precision, Ref
 from videoparts.errors import SettingsError
 from videoparts.presets import PRESETS
 
-from .evaluate import check_json
-from .json_report import STDOUT, write_report
-from .options import ExtractorOptions, MaskOptions, Names, Numbers, Quiet
-from .terminal import Terminal
+from ..json_report import STDOUT, check_json, write_report
+from ..options import ExtractorOptions, MaskOptions, Names, Numbers, Quiet
+from ..terminal import Terminal
 
 if TYPE_CHECKING:
     from videoparts.sources.base import Source
     from videoparts.vit.extractor import ViTExtractor
 
-    from .benchmarks.comparison import Compared
-    from .benchmarks.measuring import Measured
+    from ..benchmarks.comparison import Compared
+    from ..benchmarks.measuring import Measured
 
 _BATCHES = 8  # at least
 
@@ -92,10 +91,10 @@ class Benchmark(ExtractorOptions):
         from videoparts.sources import open_source
         from videoparts.vit.extractor import ViTExtractor, load_model
 
-        from .benchmarks.flops import VitShape
-        from .benchmarks.session import Session
+        from ..benchmarks.flops import VitShape
+        from ..benchmarks.session import Session
+        from ..loading import loaded
         from .demo import demo_clip
-        from .loading import loaded
 
         check_json(self.json)
         terminal = Terminal(self.quiet)
@@ -149,9 +148,9 @@ class Benchmark(ExtractorOptions):
         self, clip: Source, first: Measured, others: list[tuple[str, Measured]], compared: list[Compared]
     ) -> None:
         """The table, and the figures where they are wanted."""
-        from .benchmarks.machine import machine
-        from .benchmarks.report import compared_report, measured_report
-        from .benchmarks.table import comparison_lines, lines_of, variant_lines
+        from ..benchmarks.machine import machine
+        from ..benchmarks.report import compared_report, measured_report
+        from ..benchmarks.table import comparison_lines, lines_of, variant_lines
 
         about, info = machine(first.used.device), clip.info
         hardware = about["gpu"] or f"{about['processor']}, {about['threads']} of {about['cores']} cores"

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-import tyro
 
 from videoparts.errors import ClipsFailedError, FitError, SettingsError, SourceError
-from videoparts.presets import Preset
 
-from .options import MaskOptions, Names, Output, Quiet
-from .terminal import Terminal
-
-FORMATS = ("davis", "object", "mattes", "cutouts")
-_LEARNED = 256  # pictures at least: with the default of --descriptors, 234 patches of each, a map of 15 x 15
-
-Choice = Literal["auto", "on", "off"]
+from ..set_options import SetOptions
+from ..terminal import Terminal
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cosegment(MaskOptions):
+class Cosegment(SetOptions):
     """Find what pictures have in common: its mask in each, and with --parts its parts, the same in all of them.
 
     From two pictures to thousands, of any sizes. Object and parts are learned from up to 256 of them, or as many as
@@ -30,56 +21,13 @@ class Cosegment(MaskOptions):
     given again.
     """
 
-    inputs: tyro.conf.Positional[tuple[Path, ...]]
-    """Pictures, and folders of them: one set. Or a folder of folders: each of these is a set, with a part model and an
-    output folder of its own."""
-    output: Output[Path]
-    """The folder to write into; made if missing."""
-    formats: Names = ("davis", "object")
-    """What to write, a file a picture, as in davis,cutouts. davis: palette PNGs, 0 = background, 1, 2, ... are parts;
-    object: white on black; mattes: antialiased grey PNGs a part; cutouts: RGBA, the object alone."""
-    contact: bool = True
-    """Write contact sheets: each picture beside its parts."""
-    augment: Choice = "auto"
-    """Learn the parts from crops and mirror images too, which takes 9 times as long. auto: of fewer than ten
-    pictures."""
-    common: Choice = "auto"
-    """Learn the parts anew from those that three quarters of the pictures have, or the share --votes. auto: of fewer
-    than ten pictures, whose parts would else be those of one or the other."""
-    remove_outliers: bool = False
-    """Leave pictures out that show something else than the others: nothing is learned from them, and their masks are
-    empty. Takes one more look at every picture."""
-    quiet: Quiet = False
-    """Say nothing but errors."""
-
-    @staticmethod
-    def adapted(preset: Preset) -> Preset:
-        """What other defaults a set of pictures has."""
-        fit = replace(preset.fit, parts=1, frames=max(_LEARNED, preset.fit.frames), motion="off")
-        return replace(preset, fit=fit, refine=replace(preset.refine, window=0, keys=1))
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if unknown := [name for name in self.formats if name not in FORMATS]:
-            raise SettingsError(f"--formats {unknown[0]}: unknown; take {', '.join(FORMATS)}")
-        for option, given in (
-            ("--start", self.source.start),
-            ("--end", self.source.end),
-            ("--object", self.fit.object),
-            ("--box", self.fit.box),
-            ("--window", self.refine.window or None),
-            ("--keys", self.refine.keys if self.refine.keys > 1 else None),
-        ):
-            if given is not None:
-                raise SettingsError(f"{option} {given}: pictures have no times; leave it out")
-
     def run(self) -> None:
         """Run the command."""
         from videoparts.cache import FeatureCache
         from videoparts.sources.picture_set import pictures_of
 
-        from .chain import Chain
-        from .cosegment_run import SetRun
+        from ..chain import Chain
+        from ..set_run import SetRun
 
         if not self.inputs:
             raise SettingsError("give pictures, or a folder of them")

@@ -10,13 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from videoparts.errors import OutputError
-from videoparts.files.atomic import AtomicFile
-
-from .aligned import aligned
-from .json_report import STDOUT, write_report
-from .options import Quiet
-from .terminal import Terminal
+from ..aligned import aligned
+from ..json_report import STDOUT, check_json, write_report
+from ..options import Quiet
+from ..terminal import Terminal
 
 if TYPE_CHECKING:
     from videoparts.evaluation.folders import ClipScores, Scores
@@ -156,14 +153,3 @@ def _named(scores: Scores) -> dict[str, float | None]:
         "ARI": scores.ari,
         "ARI_position": scores.position_ari,
     }
-
-
-def check_json(path: Path | None) -> None:
-    """Say before the work, and not after, why the file cannot be written."""
-    if path is None or path == STDOUT:
-        return
-    if path.suffix.lower() != ".json":
-        raise OutputError(f"{path}: figures are written to a file that ends in .json; with - to standard output")
-    trial = AtomicFile(path)
-    trial.start()
-    trial.discard()

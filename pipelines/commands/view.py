@@ -9,8 +9,8 @@ from pathlib import Path
 
 import tyro
 
-from .options import Quiet
-from .terminal import Terminal
+from ..options import Quiet
+from ..terminal import Terminal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +46,8 @@ class View:
         from videoparts.results.manifest import FILE
         from videoparts.sinks.viewer import NAME, Viewer
 
-        from .outputs import PAGE
-        from .result import held_result
+        from ..outputs import PAGE
+        from ..result import held_result
 
         with held_result(self.output) as (result, made):
             source = result.source(self.input)

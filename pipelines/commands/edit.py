@@ -15,8 +15,8 @@ from videoparts.clock import StageClock
 from videoparts.config import ComputeSettings
 from videoparts.errors import SettingsError
 
-from .options import Names, PartOptions, Quiet
-from .terminal import Terminal
+from ..options import Names, PartOptions, Quiet
+from ..terminal import Terminal
 
 if TYPE_CHECKING:
     from videoparts.editing.edits import Edit as PartEdit
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from videoparts.sinks.formats import Format
     from videoparts.sources.base import Source
 
-    from .result import Result
+    from ..result import Result
 
 Several = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
 
@@ -78,7 +78,7 @@ class Edit:
         from videoparts.editing.edits import FILE
         from videoparts.sinks.formats import FORMATS, formats_of
 
-        from .result import held_result
+        from ..result import held_result
 
         # Held from before the edits are read: another edit may be adding to them.
         with held_result(self.output) as (result, made):
@@ -155,8 +155,8 @@ class _Work:
 
     def write(self, formats: Sequence[Format]) -> None:
         """Write all formats, the page if there was one, the edits and the manifest."""
-        from .outputs import PAGE, Outputs
-        from .result import entries_without_pixels, kept_entries
+        from ..outputs import PAGE, Outputs
+        from ..result import entries_without_pixels, kept_entries
 
         result, run, manifest = self._result, self._result.run, self._result.manifest
         edition, clock = result.edition, self._clock
@@ -189,8 +189,8 @@ class _Work:
         return source
 
     def _make_finer(self, source: Source, edition: Edition) -> None:
-        from .chain import Chain
-        from .finer import make_finer
+        from ..chain import Chain
+        from ..finer import make_finer
 
         result = self._result
         options = PartOptions(

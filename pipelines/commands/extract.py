@@ -12,15 +12,15 @@ import tyro
 
 from videoparts.errors import OutputError
 
-from .options import ExtractorOptions, Numbers, Output, PartOptions, Quiet
-from .terminal import Terminal
+from ..options import ExtractorOptions, Numbers, Output, PartOptions, Quiet
+from ..terminal import Terminal
 
 if TYPE_CHECKING:
     from videoparts.identity import ExtractorIdentity
     from videoparts.pictures.saved_features import AboutFeatures
     from videoparts.sources.base import Source
 
-    from .chain import Chain
+    from ..chain import Chain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +54,8 @@ class Extract(ExtractorOptions):
         from videoparts.files.lock import HOME, only_run_in
         from videoparts.pictures.saved_features import require_zarr
 
-        from .chain import Chain
-        from .picture_inputs import opened_inputs
+        from ..chain import Chain
+        from ..picture_inputs import opened_inputs
 
         if self.format == "zarr":
             require_zarr()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from videoparts.errors import DependencyError
 
-from .options import Output, Quiet
+from ..options import Output, Quiet
 from .overlay import Overlay
 
 _CLIP = ("datasets", "data", "bigbuckbunny.mp4")  # (c) Blender Foundation, CC BY 3.0

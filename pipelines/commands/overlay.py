@@ -9,8 +9,8 @@ import tyro
 
 from videoparts.config import OverlaySettings
 
-from .options import MaskOptions, Output, Quiet
-from .terminal import Terminal
+from ..options import MaskOptions, Output, Quiet
+from ..terminal import Terminal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Overlay(MaskOptions):
         """Run the command."""
         from videoparts.sinks.overlay_video import OverlayVideo
 
-        from .chain import Chain, Coverage, colours_of, given_model
+        from ..chain import Chain, Coverage, colours_of, given_model
 
         chain = Chain(self, Terminal(self.quiet))
         given = given_model(self)

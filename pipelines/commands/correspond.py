@@ -13,8 +13,8 @@ import tyro
 from videoparts.config import ComputeSettings, ExtractorSettings
 from videoparts.errors import FitError, OutputError, SettingsError, SourceError
 
-from .options import Output, Quiet
-from .terminal import Terminal
+from ..options import Output, Quiet
+from ..terminal import Terminal
 
 if TYPE_CHECKING:
     from videoparts.frames import Pixels
@@ -69,9 +69,9 @@ class Correspond:
         """Run the command."""
         from videoparts.sources.picture_set import pictures_of
 
-        from .described_pictures import DescribedPictures, every_pair
-        from .loading import loaded
-        from .picture_inputs import looked_at
+        from ..described_pictures import DescribedPictures, every_pair
+        from ..loading import loaded
+        from ..picture_inputs import looked_at
 
         terminal = Terminal(self.quiet)
         if not self.inputs:

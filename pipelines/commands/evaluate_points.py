@@ -12,9 +12,9 @@ import tyro
 
 from videoparts.errors import SettingsError, SourceError
 
-from .json_report import STDOUT, write_report
-from .options import Quiet
-from .terminal import Terminal
+from ..json_report import STDOUT, check_json, write_report
+from ..options import Quiet
+from ..terminal import Terminal
 
 if TYPE_CHECKING:
     from videoparts.pairs.point_scores import PairScores
@@ -60,8 +60,6 @@ class EvaluatePoints:
         """Run the command."""
         from videoparts.pairs.pair_files import read_pairs
         from videoparts.pairs.point_scores import mean_scores, score_pair
-
-        from .evaluate import check_json
 
         check_json(self.json)
         alphas = self.alphas()

@@ -10,8 +10,8 @@ import tyro
 from videoparts.config import ComputeSettings, ExtractorSettings
 from videoparts.errors import OutputError, SettingsError
 
-from .options import Output, Quiet
-from .terminal import Terminal
+from ..options import Output, Quiet
+from ..terminal import Terminal
 
 _PICTURES = (".png",)
 _PAGES = (".html", ".htm")
@@ -68,7 +68,7 @@ class Similarity:
         from videoparts.sources.folder import read_picture
         from videoparts.sources.picture_set import Picture
 
-        from .loading import loaded
+        from ..loading import loaded
 
         terminal, point = Terminal(self.quiet), _read_point(self.point)
         ensure_not_input(self.output, (self.one, self.other))

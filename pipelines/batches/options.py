@@ -1,26 +1,21 @@
-"""``videoparts batch``: the parts of many clips and folders of frames, in one run that can be killed and goes on."""
+"""What a batch is told."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import tyro
 
-from videoparts.errors import OutputError, SettingsError
+from videoparts.errors import SettingsError
 
-from .options import MaskOutputs, Output, Quiet
+from ..options import MaskOutputs, Output, Quiet
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batch(MaskOutputs):
-    """Write the parts of many clips, a folder each, with a page that shows them all.
-
-    Clips that fail do not stop the rest. Whatever stops the run, the same command goes on where it was. The exit status
-    is 1 if clips have failed.
-    """
+class BatchOptions(MaskOutputs):
+    """What `videoparts batch` is told: inputs, how they are shared out, and what becomes of those that failed."""
 
     inputs: tyro.conf.Positional[tuple[str, ...]]
     """Video files, folders of frames, folders of both at any depth, patterns such as '*/*.mp4', and - for a list of
@@ -64,26 +59,3 @@ class Batch(MaskOutputs):
             raise SettingsError("give --redo or --retry-failed, not both")
         if self.address is not None and self.engine != "ray":
             raise SettingsError("--address is of a Ray cluster: add --engine ray")
-
-    def run(self) -> None:
-        """Run the command."""
-        from videoparts.files.lock import HOME, only_run_in
-        from videoparts.results.manifest import FILE as MANIFEST
-        from videoparts.sinks.formats import formats_of
-
-        from .batches.engine import engine_of
-        from .batches.run import BatchRun
-
-        for one in formats_of(self.formats):
-            one.require()
-        if (self.output / MANIFEST).exists():
-            raise OutputError(f"{self.output} holds the masks of one clip; choose another folder for many")
-        run = BatchRun(self)
-        with ExitStack() as stack:
-            if not self.dry_run:
-                stack.enter_context(only_run_in(self.output / HOME))
-            engine = stack.enter_context(engine_of(self))
-            if self.dry_run:
-                run.plan(engine)
-            else:
-                run.go(engine)

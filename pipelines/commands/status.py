@@ -24,8 +24,8 @@ class Status:
         """Run the command."""
         from videoparts.files.lock import HOME, is_held
 
-        from .batches.journal import Journal
-        from .batches.plan import saved_clips
+        from ..batches.journal import Journal
+        from ..batches.plan import saved_clips
 
         journal = Journal(self.output)
         if journal.settings is None:

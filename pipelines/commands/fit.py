@@ -7,8 +7,8 @@ from pathlib import Path
 
 import tyro
 
-from .options import Output, PartOptions, Quiet
-from .terminal import Terminal
+from ..options import Output, PartOptions, Quiet
+from ..terminal import Terminal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Fit(PartOptions):
         from videoparts.sampling.sampler import shares
         from videoparts.sources.in_turn import InTurn
 
-        from .chain import Chain
+        from ..chain import Chain
 
         chain = Chain(self, Terminal(self.quiet))
         check_model_path(self.output)

@@ -14,8 +14,8 @@ from videoparts.config import Facet
 from videoparts.errors import SettingsError
 from videoparts.presets import PRESETS
 
-from .options import ExtractorOptions, Names, Numbers, Output, PartOptions, Quiet
-from .terminal import Terminal
+from ..options import ExtractorOptions, Names, Numbers, Output, PartOptions, Quiet
+from ..terminal import Terminal
 
 if TYPE_CHECKING:
     from videoparts.parts.model import PartModel
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from videoparts.pca.incremental import Components
     from videoparts.sources.base import Source
 
-    from .chain import Chain
+    from ..chain import Chain
 
 _VIDEOS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
 _PICTURES = (".png", ".jpg", ".jpeg")
@@ -87,14 +87,14 @@ class Pca(ExtractorOptions):
 
     def run(self) -> None:
         """Run the command."""
-        from .chain import Chain
-        from .cosegment import Cosegment
-        from .picture_inputs import is_clip
+        from ..chain import Chain
+        from ..picture_inputs import is_clip
+        from ..set_options import SetOptions
 
         as_video = self._makes_video()
         preset = PRESETS[self.preset]
         of_clip = as_video or is_clip(self.inputs)
-        fit = replace(preset.fit, parts=1) if of_clip else Cosegment.adapted(preset).fit
+        fit = replace(preset.fit, parts=1) if of_clip else SetOptions.adapted(preset).fit
         options = PartOptions(
             preset=self.preset, source=self.source, extractor=self.extractor, compute=self.compute, fit=fit
         )
@@ -170,7 +170,7 @@ class Pca(ExtractorOptions):
     def _write_pictures(self, chain: Chain) -> None:
         from videoparts.sinks.component_images import component_images
 
-        from .picture_inputs import opened_inputs
+        from ..picture_inputs import opened_inputs
 
         around = {path.parent for path in self.inputs}  # of single pictures, the folder must not be written over
         with component_images(self.output, self.components, [*self.inputs, *around]) as sink:
@@ -216,7 +216,7 @@ class Pca(ExtractorOptions):
         from videoparts.pca.figure import layers_and_facets
         from videoparts.sources.picture_source import PictureSource
 
-        from .picture_inputs import opened_inputs
+        from ..picture_inputs import opened_inputs
 
         suffix = self.output.suffix.lower()
         target = self.output if suffix in _PICTURES else self.output / "grid.png"

@@ -11,8 +11,8 @@ import tyro
 
 from videoparts.errors import SettingsError
 
-from .options import Names, Output, Quiet
-from .terminal import Terminal
+from ..options import Names, Output, Quiet
+from ..terminal import Terminal
 
 _TRANSPARENT = (".mov", ".webm")
 
@@ -63,7 +63,7 @@ class EffectCommand:
         from videoparts.sinks.effect_video import Covered, EffectVideo
         from videoparts.sinks.encoder import Encoding
 
-        from .result import opened_result
+        from ..result import opened_result
 
         finish_commit(self.masks)
         result = opened_result(self.masks)
