@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from media import Clip
-from places import ROOT
 from tiny import TINY, tiny_extractor, tiny_file, tiny_weights
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
@@ -314,11 +313,6 @@ def test_it_takes_the_clip_and_the_settings_of_a_preset() -> None:
     assert (read.input, read.frames, read.extractor.load_size) == (None, None, 336)
     assert read.refine == PRESETS["fast"].refine
     assert read.extractor.stride == 7
-
-
-def test_the_package_is_installed_whole() -> None:
-    packages = (ROOT / "pyproject.toml").read_text()
-    assert '"videoparts.pipelines.benchmarks"' in packages
 
 
 @pytest.mark.parametrize(

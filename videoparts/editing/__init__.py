@@ -1,1 +1,1 @@
-"""Edits of masks that are there already."""
+"""Edits of masks that are there already: `edits` as people give them, `edited` masks."""

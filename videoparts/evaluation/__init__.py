@@ -1,1 +1,1 @@
-"""How good masks are, against annotated ones."""
+"""How good masks are: `metrics` on arrays, `folders` of masks against annotated ones."""

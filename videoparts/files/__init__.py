@@ -1,1 +1,1 @@
-"""Files and folders that appear whole or not at all, and what is read back from them."""
+"""Files and folders that appear whole or not at all: one file by `atomic`, all that a run makes by `transaction`."""

@@ -1,1 +1,1 @@
-"""Which patches are on the object: evidence, and a probe that a clip teaches itself."""
+"""Where the object is: `finding` decides it, from `evidence` or by vote, and `teaching` makes a probe of it."""

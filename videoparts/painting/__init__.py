@@ -1,1 +1,1 @@
-"""The colours of parts, and what is painted with them; effects on what a matte covers."""
+"""The colours of parts and what is painted with them, and effects on what a matte covers."""

@@ -1,1 +1,1 @@
-"""The parts of an object: a tree of them, and the part model that is applied to every frame."""
+"""The parts of an object: a `tree` of them, and `model.PartModel`, which is applied to every frame."""

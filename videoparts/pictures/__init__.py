@@ -1,1 +1,1 @@
-"""Sets of pictures that do not follow each other: their features, what they have in common."""
+"""Pictures that do not follow each other: their features, and what they have in common (`cosegment`)."""

@@ -1,1 +1,1 @@
-"""From scores of patches to labels and mattes of pixels."""
+"""From scores of patches to labels and mattes of pixels: `pixels`, along the edges of the frame."""

@@ -1,1 +1,1 @@
-"""What masks look like over a clip, gathered while they stream by."""
+"""What masks look like over a clip, gathered by `report` while they stream by."""

@@ -1,1 +1,1 @@
-"""Frames drawn from clips in pass 1, and what is noted of each: descriptors, saliency, motion, the user's marks."""
+"""What pass 1 looks at: `sampler` draws frames, and notes of each its saliency, its motion and the user's marks."""

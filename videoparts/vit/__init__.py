@@ -1,1 +1,1 @@
-"""A DINO ViT as an extractor: weights, blocks that are as fast as the machine allows, descriptors."""
+"""A DINO ViT as an extractor: `extractor.ViTExtractor`, its weights, and blocks as fast as the machine allows."""

@@ -1,4 +1,4 @@
-"""Descriptors and [CLS] attention of a DINO ViT, in one pass. The only file that knows timm."""
+"""Descriptors and [CLS] attention of a DINO ViT, in one pass. No other folder knows timm."""
 
 from __future__ import annotations
 
