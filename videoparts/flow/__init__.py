@@ -1,1 +1,1 @@
-"""Optical flow between frames, from `dense` to `links`; scores carried (`carrying`) and averaged (`window`) along it."""
+"""Optical flow between frames, from `dense` to `links`; scores carried (`carrying`) and averaged (`window`) by it."""
