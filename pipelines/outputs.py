@@ -25,8 +25,8 @@ from videoparts.reports.report import MaskReport
 from videoparts.results.manifest import FILE as MANIFEST
 from videoparts.results.manifest import Manifest, ManifestModel, ManifestSource, versions
 from videoparts.sinks.formats import Format, FormatSink
-from videoparts.sinks.label_images import LabelImages
-from videoparts.sinks.viewer import Viewer
+from videoparts.sinks.images.label_images import LabelImages
+from videoparts.sinks.pages.viewer import Viewer
 
 from .result import Entry
 

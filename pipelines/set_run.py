@@ -29,11 +29,11 @@ from videoparts.results.picture_store import PictureStore
 from videoparts.results.runs import Run, run_key
 from videoparts.results.set_manifest import FILE, PictureEntry, outputs_of, save_set_manifest
 from videoparts.segmentation import segment
-from videoparts.sinks.contact_pages import ContactPages
-from videoparts.sinks.davis import DavisImages
 from videoparts.sinks.formats import FormatSink
-from videoparts.sinks.matte_images import MatteImages
-from videoparts.sinks.object_images import Cutouts, ObjectImages
+from videoparts.sinks.images.contact_pages import ContactPages
+from videoparts.sinks.images.davis import DavisImages
+from videoparts.sinks.images.matte_images import MatteImages
+from videoparts.sinks.images.object_images import Cutouts, ObjectImages
 from videoparts.sources.picture_set import Picture
 from videoparts.sources.picture_source import PictureSource
 from videoparts.sources.source_hash import source_sha256

@@ -39,7 +39,7 @@ from videoparts.frames import Pixels
 from videoparts.masks import PartMasks
 from videoparts.presets import PRESETS, Preset
 from videoparts.segmentation import segment
-from videoparts.sinks.overlay_video import OverlayVideo
+from videoparts.sinks.videos.overlay_video import OverlayVideo
 from videoparts.sources import open_source
 from videoparts.stream import prefetch
 from videoparts.vit.extractor import ViTExtractor

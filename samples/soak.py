@@ -32,7 +32,7 @@ from videoparts.frames import FrameBatch, Pixels, VideoInfo
 from videoparts.grid import Grid
 from videoparts.identity import ExtractorIdentity
 from videoparts.segmentation import segment
-from videoparts.sinks.overlay_video import OverlayVideo
+from videoparts.sinks.videos.overlay_video import OverlayVideo
 from videoparts.sources.around import Neighbourhood, neighbourhoods
 from videoparts.sources.selection import seen_at, spread
 from videoparts.stream import prefetch

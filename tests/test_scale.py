@@ -23,7 +23,7 @@ from videoparts.parts.model import PartModel
 from videoparts.refine import full_size
 from videoparts.refine.pixels import label_pixels, working_scores
 from videoparts.segmentation import segment
-from videoparts.sinks.overlay_video import OverlayVideo
+from videoparts.sinks.videos.overlay_video import OverlayVideo
 
 FRAMES = 1800
 SOAK = ROOT / "samples" / "soak.py"

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from .pictures.cosegment import fit_pictures as fit_pictures
     from .pictures.saved_features import load_features as load_features
     from .segmentation import segment as segment
-    from .sinks.label_images import LabelImages as LabelImages
-    from .sinks.overlay_video import OverlayVideo as OverlayVideo
+    from .sinks.images.label_images import LabelImages as LabelImages
+    from .sinks.videos.overlay_video import OverlayVideo as OverlayVideo
     from .sources import open_source as open_source
     from .stream import prefetch as prefetch
     from .vit.extractor import ViTExtractor as ViTExtractor
@@ -71,8 +71,8 @@ _HOMES = {
     "PartModel": "parts.model",
     "load_features": "pictures.saved_features",
     "segment": "segmentation",
-    "LabelImages": "sinks.label_images",
-    "OverlayVideo": "sinks.overlay_video",
+    "LabelImages": "sinks.images.label_images",
+    "OverlayVideo": "sinks.videos.overlay_video",
     "open_source": "sources",
     "prefetch": "stream",
     "ViTExtractor": "vit.extractor",

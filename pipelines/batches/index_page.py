@@ -13,8 +13,8 @@ from importlib.resources import files
 from urllib.parse import quote
 
 from videoparts.masks import Part
-from videoparts.sinks.page_text import ascii_text, filled, policy_hash
-from videoparts.sinks.viewer import NAME as VIEWER
+from videoparts.sinks.pages.page_text import ascii_text, filled, policy_hash
+from videoparts.sinks.pages.viewer import NAME as VIEWER
 
 from .contact import FILE as CONTACT
 from .rows import STATUSES, Facts, Told

@@ -10,7 +10,7 @@ from typing import Literal
 from videoparts.errors import SourceError
 from videoparts.masks import Part
 from videoparts.results.manifest import Manifest
-from videoparts.sinks.viewer import NAME as VIEWER
+from videoparts.sinks.pages.viewer import NAME as VIEWER
 
 from .contact import FILE as CONTACT
 

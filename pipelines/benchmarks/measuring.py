@@ -16,7 +16,7 @@ from videoparts.features import Extractor, Features
 from videoparts.frames import Pixels
 from videoparts.grid import Grid
 from videoparts.identity import ExtractorIdentity
-from videoparts.sinks.overlay_video import OverlayVideo
+from videoparts.sinks.videos.overlay_video import OverlayVideo
 from videoparts.sources.base import Source
 from videoparts.vit.extractor import ViTExtractor
 

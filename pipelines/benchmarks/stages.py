@@ -25,9 +25,9 @@ from videoparts.parts.model import PartModel
 from videoparts.refine.pixels import label_pixels, working_scores
 from videoparts.refine.specks import without_specks
 from videoparts.resize import resize
-from videoparts.sinks.content import RGB
-from videoparts.sinks.encoder import Encoding
-from videoparts.sinks.video_file import VideoFile
+from videoparts.sinks.encoding.content import RGB
+from videoparts.sinks.encoding.encoder import Encoding
+from videoparts.sinks.encoding.video_file import VideoFile
 from videoparts.sources.base import Source
 from videoparts.vit.extractor import ViTExtractor
 

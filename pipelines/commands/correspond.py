@@ -179,8 +179,8 @@ class Correspond:
     ) -> None:
         from videoparts.files.atomic import atomic_file
         from videoparts.pairs.pair_files import pair_file, write_csv, write_json
-        from videoparts.sinks.pair_picture import pair_picture
-        from videoparts.sinks.photograph import save_photograph
+        from videoparts.sinks.images.pair_picture import pair_picture
+        from videoparts.sinks.images.photograph import save_photograph
 
         picture, table, told = self._paths(a, b)
         content = pair_file(_about(a, one[1]), _about(b, other[1]), found)

@@ -60,8 +60,8 @@ class EffectCommand:
         from videoparts.files.atomic import ensure_not_input
         from videoparts.files.transaction import finish_commit
         from videoparts.painting.effects import Effect
-        from videoparts.sinks.effect_video import Covered, EffectVideo
-        from videoparts.sinks.encoder import Encoding
+        from videoparts.sinks.encoding.encoder import Encoding
+        from videoparts.sinks.videos.effect_video import Covered, EffectVideo
 
         from ..result import opened_result
 

@@ -27,7 +27,7 @@ class Overlay(MaskOptions):
 
     def run(self) -> None:
         """Run the command."""
-        from videoparts.sinks.overlay_video import OverlayVideo
+        from videoparts.sinks.videos.overlay_video import OverlayVideo
 
         from ..chain import Chain, Coverage, colours_of, given_model
 

@@ -154,8 +154,8 @@ class Pca(ExtractorOptions):
             )
 
     def _write_video(self, chain: Chain) -> None:
-        from videoparts.sinks.component_video import ComponentVideo
-        from videoparts.sinks.encoder import Encoding
+        from videoparts.sinks.encoding.encoder import Encoding
+        from videoparts.sinks.videos.component_video import ComponentVideo
 
         source = chain.open(self.inputs[0])
         encoding = Encoding(self.codec, self.quality, self.speed)
@@ -168,7 +168,7 @@ class Pca(ExtractorOptions):
         self._say(chain, components, frames, self.output)
 
     def _write_pictures(self, chain: Chain) -> None:
-        from videoparts.sinks.component_images import component_images
+        from videoparts.sinks.images.component_images import component_images
 
         from ..picture_inputs import opened_inputs
 

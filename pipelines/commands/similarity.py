@@ -86,15 +86,15 @@ class Similarity:
         extractor = loaded(self.extractor, self.compute, terminal)
         described = [describe(one, extractor, picture.path) for one, picture in zip(pixels, pictures, strict=True)]
         if self.page:
-            from videoparts.sinks.similarity_page import write_similarity_page
+            from videoparts.sinks.pages.similarity_page import write_similarity_page
 
             write_similarity_page(self.output, [picture.name for picture in pictures], pixels, described, point)
             terminal.say(f"wrote {self.output}: open it in a browser")
             return
         from videoparts.files.atomic import atomic_file
         from videoparts.pairs.similarity import similarity_map
-        from videoparts.sinks.photograph import save_photograph
-        from videoparts.sinks.similarity_picture import similarity_picture
+        from videoparts.sinks.images.photograph import save_photograph
+        from videoparts.sinks.images.similarity_picture import similarity_picture
 
         assert point is not None
         found = similarity_map(described[0], point, described[1], self.marks)

@@ -33,7 +33,7 @@ class View:
     def run(self) -> None:
         """Run the command."""
         from videoparts.files.transaction import finish_commit
-        from videoparts.sinks.viewer import NAME
+        from videoparts.sinks.pages.viewer import NAME
 
         finish_commit(self.output)
         terminal, page = Terminal(self.quiet), self.output / NAME
@@ -44,7 +44,7 @@ class View:
 
     def _make(self, terminal: Terminal) -> None:
         from videoparts.results.manifest import FILE
-        from videoparts.sinks.viewer import NAME, Viewer
+        from videoparts.sinks.pages.viewer import NAME, Viewer
 
         from ..outputs import PAGE
         from ..result import held_result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from videoparts.config import OverlaySettings
-from videoparts.sinks.overlay_video import OverlayVideo
+from videoparts.sinks.videos.overlay_video import OverlayVideo
 
 
 def write(path, made, only=slice(None), batch=4, **settings):

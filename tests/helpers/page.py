@@ -19,7 +19,7 @@ from PIL import Image
 
 from videoparts.frames import FrameBatch, VideoInfo
 from videoparts.masks import Part, PartMasks
-from videoparts.sinks.viewer import Viewer
+from videoparts.sinks.pages.viewer import Viewer
 
 HEIGHT, WIDTH = 96, 128
 MS = Fraction(1, 1000)

@@ -25,7 +25,7 @@ from videoparts.pictures.strangers import strangers, whole_looks
 from videoparts.pictures.views import PER_PICTURE, views_of
 from videoparts.results.picture_store import PictureStore
 from videoparts.segmentation import segment
-from videoparts.sinks.contact_pages import ContactPages
+from videoparts.sinks.images.contact_pages import ContactPages
 from videoparts.sources.picture_set import Picture, pictures_of
 from videoparts.sources.picture_source import PictureSource
 

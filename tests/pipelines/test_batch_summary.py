@@ -29,7 +29,7 @@ from videoparts.reports.report import MaskReport
 from videoparts.reports.tracks import Track
 from videoparts.results.manifest import Manifest, ManifestModel, ManifestSource, versions
 from videoparts.results.runs import Run
-from videoparts.sinks.viewer import Viewer
+from videoparts.sinks.pages.viewer import Viewer
 from videoparts.sources import SourceSettings, open_source
 from videoparts.sources.base import Source
 

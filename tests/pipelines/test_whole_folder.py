@@ -23,12 +23,12 @@ from videoparts.editing.edits import Drop, Rename, load_edits, save_edits
 from videoparts.files.lock import HOME
 from videoparts.files.transaction import STAGE, Transaction
 from videoparts.results.manifest import Manifest
-from videoparts.sinks import viewer
-from videoparts.sinks.coco import Coco
-from videoparts.sinks.davis import DavisImages
+from videoparts.sinks.encoding.video_file import VideoFile
+from videoparts.sinks.exchange.coco import Coco
 from videoparts.sinks.frame_sink import FrameSink
-from videoparts.sinks.matte_images import MatteImages
-from videoparts.sinks.video_file import VideoFile
+from videoparts.sinks.images.davis import DavisImages
+from videoparts.sinks.images.matte_images import MatteImages
+from videoparts.sinks.pages import viewer
 
 EDIT = ["--rename", "1=head", "--drop", "4", "-q"]
 AFTER = ["--rename", "2=tail", "-q"]

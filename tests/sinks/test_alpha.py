@@ -16,11 +16,11 @@ from videoparts.config import SourceSettings
 from videoparts.errors import OutputError
 from videoparts.frames import ColourTags
 from videoparts.masks import Part, PartMasks
-from videoparts.sinks.colour import FrameMaker
+from videoparts.sinks.encoding.colour import FrameMaker
 from videoparts.sinks.formats import FORMATS
-from videoparts.sinks.labels_video import LabelsVideo
-from videoparts.sinks.prores import ProResPacked, ProResParts
-from videoparts.sinks.webm import WebMParts
+from videoparts.sinks.videos.labels_video import LabelsVideo
+from videoparts.sinks.videos.prores import ProResPacked, ProResParts
+from videoparts.sinks.videos.webm import WebMParts
 from videoparts.sources import open_source
 
 SINKS = [ProResParts, ProResPacked, WebMParts]

@@ -9,7 +9,7 @@ from covered import PARTS, covered, write
 from pycocotools import mask as reference
 from pycocotools.coco import COCO
 
-from videoparts.sinks.run_lengths import compress, runs_of
+from videoparts.sinks.exchange.run_lengths import compress, runs_of
 
 
 def test_masks_are_read_back_exactly(tmp_path):
@@ -57,7 +57,7 @@ def test_a_clip_without_a_single_part_is_json_too(tmp_path):
 def test_labels_that_no_part_has_are_left_out(tmp_path):
     made = clip("x", count=2)
     masks = next(covered(made))
-    from videoparts.sinks.coco import Coco
+    from videoparts.sinks.exchange.coco import Coco
 
     with Coco(tmp_path, made.info, PARTS[1:]) as sink:
         sink.write(masks)

@@ -13,9 +13,9 @@ from clips import clip
 from covered import PARTS, covered, write
 
 from videoparts.masks import Part
-from videoparts.sinks.cryptomatte import Cryptomatte
-from videoparts.sinks.cryptomatte_ids import float_of, murmur3, name_bits
-from videoparts.sinks.ranks import ranked, split
+from videoparts.sinks.exchange.cryptomatte import Cryptomatte
+from videoparts.sinks.exchange.cryptomatte_ids import float_of, murmur3, name_bits
+from videoparts.sinks.exchange.ranks import ranked, split
 
 
 class Decoded:

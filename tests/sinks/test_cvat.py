@@ -14,8 +14,8 @@ from PIL import Image
 
 from videoparts.errors import OutputError
 from videoparts.masks import Part
-from videoparts.sinks.cvat import Cvat
-from videoparts.sinks.distinct import distinct_colours, distinct_names
+from videoparts.sinks.exchange.cvat import Cvat
+from videoparts.sinks.exchange.distinct import distinct_colours, distinct_names
 
 
 class Archive:

@@ -12,7 +12,7 @@ from clips import clip, with_sound
 from videoparts.config import SourceSettings
 from videoparts.masks import Part
 from videoparts.painting.effects import Effect
-from videoparts.sinks.effect_video import Covered, EffectVideo
+from videoparts.sinks.videos.effect_video import Covered, EffectVideo
 from videoparts.sources import open_source
 
 

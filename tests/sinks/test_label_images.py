@@ -10,7 +10,7 @@ from videoparts.errors import OutputError
 from videoparts.frames import FrameBatch
 from videoparts.masks import PartMasks
 from videoparts.painting.palette import palette
-from videoparts.sinks.label_images import LabelImages
+from videoparts.sinks.images.label_images import LabelImages
 
 
 def write(folder, made, **more):

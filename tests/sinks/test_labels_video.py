@@ -14,7 +14,7 @@ from videoparts.errors import OutputError
 from videoparts.frames import ColourTags
 from videoparts.masks import Part, PartMasks
 from videoparts.sinks.formats import FORMATS
-from videoparts.sinks.labels_video import LabelsVideo
+from videoparts.sinks.videos.labels_video import LabelsVideo
 from videoparts.sources import open_source
 
 

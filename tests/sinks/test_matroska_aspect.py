@@ -16,8 +16,8 @@ from overlays import write
 
 from videoparts.config import SourceSettings
 from videoparts.masks import PartMasks
-from videoparts.sinks.labels_video import LabelsVideo
-from videoparts.sinks.matroska_aspect import ROOM, display_size, write_aspect
+from videoparts.sinks.encoding.matroska_aspect import ROOM, display_size, write_aspect
+from videoparts.sinks.videos.labels_video import LabelsVideo
 from videoparts.sources import open_source
 
 HOLD_OTHERS = {"18538067", "114d9b74", "4dbb", "1654ae6b", "ae", "e0", "1c53bb6b", "bb", "b7"}

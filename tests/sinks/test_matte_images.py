@@ -16,10 +16,10 @@ from PIL import Image
 from videoparts.errors import OutputError
 from videoparts.frames import FrameBatch
 from videoparts.masks import PartMasks
-from videoparts.sinks.davis import DavisImages
 from videoparts.sinks.formats import FORMATS, part_stem
-from videoparts.sinks.matte_images import MatteImages
-from videoparts.sinks.png import png
+from videoparts.sinks.images.davis import DavisImages
+from videoparts.sinks.images.matte_images import MatteImages
+from videoparts.sinks.images.png import png
 
 # The formats of one folder or file, with mattes or without.
 NAMES = ("davis", "mattes", "npz", "coco", "cvat", "cryptomatte")

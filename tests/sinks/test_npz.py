@@ -41,7 +41,7 @@ def test_no_parts(tmp_path):
     made = clip("x", count=1)
     from videoparts.frames import FrameBatch
     from videoparts.masks import PartMasks
-    from videoparts.sinks.npz import Npz
+    from videoparts.sinks.exchange.npz import Npz
 
     frames = FrameBatch(made.pixels, np.array([0]), np.array(made.pts), made.info.time_base)
     with Npz(tmp_path, made.info, ()) as sink:

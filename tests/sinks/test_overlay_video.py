@@ -20,7 +20,7 @@ from videoparts.errors import OutputError, SettingsError
 from videoparts.frames import ColourTags
 from videoparts.painting.overlay import checkerboard, paint
 from videoparts.painting.palette import palette
-from videoparts.sinks.overlay_video import OverlayVideo
+from videoparts.sinks.videos.overlay_video import OverlayVideo
 
 
 @pytest.mark.parametrize("kind", ["25", "29.97", "variable"])

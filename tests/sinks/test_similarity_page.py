@@ -16,7 +16,7 @@ from videoparts.frames import Pixels
 from videoparts.grid import Grid
 from videoparts.pairs.described import Described, describe
 from videoparts.pairs.points import patch_points
-from videoparts.sinks.similarity_page import _along_axes, _coded, write_similarity_page
+from videoparts.sinks.pages.similarity_page import _along_axes, _coded, write_similarity_page
 from videoparts.vit.descriptors import unit_length
 
 NASTY = "<img src=x onerror=alert(1)></script><!--\"&'"

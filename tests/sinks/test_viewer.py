@@ -15,10 +15,10 @@ from videoparts.errors import OutputError
 from videoparts.frames import FrameBatch
 from videoparts.masks import Part, PartMasks
 from videoparts.sinks.formats import FormatSink
-from videoparts.sinks.viewer import Viewer
-from videoparts.sinks.viewer_labels import Nearest, packed, runs
-from videoparts.sinks.viewer_page import around, json_element
-from videoparts.sinks.viewer_proxy import proxy_size
+from videoparts.sinks.pages.viewer import Viewer
+from videoparts.sinks.pages.viewer_labels import Nearest, packed, runs
+from videoparts.sinks.pages.viewer_page import around, json_element
+from videoparts.sinks.pages.viewer_proxy import proxy_size
 
 NASTY = "<img src=x onerror=alert(1)></script><!--\"&'"
 PARTS = (

@@ -13,7 +13,7 @@ from PIL import Image
 from ..errors import OutputError
 from ..files.atomic import atomic_file
 from ..frames import Pixels
-from ..sinks.png import png
+from ..sinks.images.png import png
 
 
 class PictureStore:

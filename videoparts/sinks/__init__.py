@@ -1,1 +1,1 @@
-"""Where masks end: an overlay video, label images. One file a format; every output appears only when complete."""
+"""Where masks end: `formats` names what they can be written as. Every output appears only when complete."""

@@ -46,7 +46,7 @@ class Format:
     the parts that are shown, in the order of their numbers."""
 
     name: str
-    module: str  # in this package
+    module: str  # below this package
     sink: str  # the name of the class
     about: str
     mattes: bool = False  # whether it needs `PartMasks.mattes`,
@@ -74,25 +74,33 @@ class Format:
 
 
 _ALL = (
-    Format("davis", "davis", "DavisImages", "a palette PNG a frame, its numbers the labels"),
-    Format("labels", "labels_video", "LabelsVideo", "one lossless grey video, its values the labels"),
-    Format("overlay", "overlay_clip", "OverlayClip", "the clip with its parts in colour, sound kept", pixels=True),
-    Format("mattes", "matte_images", "MatteImages", "an antialiased grey PNG a frame for each part", mattes=True),
-    Format("prores", "prores", "ProResParts", "a ProRes 4444 a part: source colours, matte as alpha", True, True),
-    Format("packed", "prores", "ProResPacked", "ProRes 4444 with four mattes a file, in R, G, B and A", mattes=True),
-    Format("webm", "webm", "WebMParts", "a VP9 with alpha a part, for the web", True, True),
+    Format("davis", "images.davis", "DavisImages", "a palette PNG a frame, its numbers the labels"),
+    Format("labels", "videos.labels_video", "LabelsVideo", "one lossless grey video, its values the labels"),
+    Format(
+        "overlay", "videos.overlay_clip", "OverlayClip", "the clip with its parts in colour, sound kept", pixels=True
+    ),
+    Format(
+        "mattes", "images.matte_images", "MatteImages", "an antialiased grey PNG a frame for each part", mattes=True
+    ),
+    Format(
+        "prores", "videos.prores", "ProResParts", "a ProRes 4444 a part: source colours, matte as alpha", True, True
+    ),
+    Format(
+        "packed", "videos.prores", "ProResPacked", "ProRes 4444 with four mattes a file, in R, G, B and A", mattes=True
+    ),
+    Format("webm", "videos.webm", "WebMParts", "a VP9 with alpha a part, for the web", True, True),
     Format(
         "cryptomatte",
-        "cryptomatte",
+        "exchange.cryptomatte",
         "Cryptomatte",
         "a 32-bit EXR a frame that Nuke, Blender and Resolve know",
         mattes=True,
         needs="OpenEXR",
         extra="cryptomatte",
     ),
-    Format("coco", "coco", "Coco", "COCO JSON with run-length masks, a track a part"),
-    Format("cvat", "cvat", "Cvat", "a zip that CVAT imports as segmentation masks"),
-    Format("npz", "npz", "Npz", "a NumPy file a frame: labels and mattes", mattes=True),
+    Format("coco", "exchange.coco", "Coco", "COCO JSON with run-length masks, a track a part"),
+    Format("cvat", "exchange.cvat", "Cvat", "a zip that CVAT imports as segmentation masks"),
+    Format("npz", "exchange.npz", "Npz", "a NumPy file a frame: labels and mattes", mattes=True),
 )
 FORMATS: Mapping[str, Format] = {one.name: one for one in _ALL}
 

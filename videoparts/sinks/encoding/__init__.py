@@ -1,0 +1,1 @@
+"""How a video file is made: its encoder, containers, colours and sound."""

@@ -1,0 +1,1 @@
+"""Formats of other programs: COCO, CVAT, Cryptomatte, NumPy."""

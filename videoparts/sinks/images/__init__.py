@@ -1,0 +1,1 @@
+"""Pictures that masks, components, correspondences and similarities become."""

@@ -1,0 +1,1 @@
+"""Videos that masks, effects and components become."""
