@@ -18,10 +18,10 @@ from pathlib import Path
 import av
 sys.path.insert(0, sys.argv[2])
 from clips import clip
-from videoparts.pipelines.demo import demo_clip
-from videoparts.sinks.content import RGB
-from videoparts.sinks.encoder import Encoding
-from videoparts.sinks.video_file import VideoFile
+from videoparts.pipelines.commands.demo import demo_clip
+from videoparts.sinks.encoding.content import RGB
+from videoparts.sinks.encoding.encoder import Encoding
+from videoparts.sinks.encoding.video_file import VideoFile
 
 path, size = Path(sys.argv[1]), (480, 854)
 with av.open(str(demo_clip())) as source:

@@ -28,7 +28,7 @@ _TURNED = (5, 6, 7, 8)  # its values that swap height and width
 
 
 def open_folder(path: Path, settings: SourceSettings) -> FrameFolder:
-    """See `videoparts.sources.open_source`. Reads the head of every picture.
+    """See `open_source`. Reads the head of every picture.
 
     Raises:
         SourceError: no pictures; pictures of different sizes or with the same stem; a picture that is none.

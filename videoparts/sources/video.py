@@ -18,7 +18,7 @@ _PATIENCE = 10.0  # seconds that decord has for each answer while it is only bei
 
 
 def open_video(path: Path, settings: SourceSettings) -> VideoFile:
-    """See `videoparts.sources.open_source`."""
+    """See `open_source`."""
     for text, option in ((settings.start, "--start"), (settings.end, "--end")):
         if text is not None:
             parse_time(text, option)  # nonsense is told before the file is read
