@@ -48,7 +48,7 @@ def test_small_and_narrow_frames_do_not_crash() -> None:
     """OpenCV itself ends the process on some of these, so it is done in another one."""
     code = f"""
 import numpy as np
-from videoparts.flow import dense_flow
+from videoparts.flow.dense import dense_flow
 for shape in {SMALL}:
     for preset in ("quick", "medium"):
         a = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
