@@ -9,7 +9,7 @@ import pytest
 from media import SIZES, Clip, picture
 from PIL import Image
 from tiny import tiny_extractor
-from videoparts.pipelines import extract
+from videoparts.pipelines.commands import extract
 from videoparts.pipelines.main import main, parse
 
 from videoparts import load_features
