@@ -32,6 +32,7 @@ from videoparts.foreground import evidence, teaching, visibility
 from videoparts.foreground.evidence import Cues
 from videoparts.frames import Pixels
 from videoparts.parts import space
+from videoparts.refine import specks
 from videoparts.sampling import motion
 from videoparts.segmentation import segment
 from videoparts.sources import open_source
@@ -70,6 +71,7 @@ ROWS: dict[str, Row] = {
     "frames may differ as they do": Row(constants=((space, "_DIRECTIONS", {"one": 0}),)),
     "no window": Row(refine=RefineSettings(window=0)),
     "specks kept": Row(refine=RefineSettings(specks=0)),
+    "uncertain islands kept": Row(constants=((specks, "_CERTAIN", 0.0),)),
     "specks x 3": Row(refine=RefineSettings(specks=3 * RefineSettings().specks)),
     "12 frames": Row(fit=FitSettings(frames=12)),
     "ridge x 3": Row(constants=((teaching, "_RIDGE", 3 * teaching._RIDGE),)),

@@ -190,8 +190,8 @@ class RefineSettings:
     """Frames averaged around each, along the optical flow, so that labels do not flicker: an odd number. For where the
     object ends, those near count most. 0: each frame alone."""
     specks: float = 0.01
-    """Drop islands of the object that are smaller than this share of its largest piece in the frame; fill holes, and
-    give crumbs of a part to the parts around, if half as large. 0: keep them."""
+    """Drop islands of the object that are smaller than this share of its largest piece in the frame, or nowhere as
+    certain as that is; fill holes, and give crumbs of a part to the parts around, if half as large. 0: keep them."""
 
     def __post_init__(self) -> None:
         _require(0 <= self.radius <= 64, f"--radius must be 0 to 64, got {self.radius}")

@@ -177,10 +177,10 @@ def _labelled(
         with clock.stage("refine"):
             frames = on_device(batch.pixels, device)
             if not matte:
-                labels = _without_specks(label_pixels(scores, frames, settings), settings)
+                labels = _without_specks(label_pixels(scores, frames, settings), scores, settings)
                 return PartMasks(batch, labels if numbers is None else numbers[labels], links=links)
             first, covered = matte_pixels(scores, frames, settings)
-            labels = _without_specks(first, settings)
+            labels = _without_specks(first, scores, settings)
             each = zip(covered.cpu().numpy(), labels, first.cpu().numpy(), strict=True)
             mattes = np.stack([agreeing_matte(*one) for one in each])
             return PartMasks(batch, labels if numbers is None else numbers[labels], mattes, links=links)
@@ -190,9 +190,10 @@ def _labelled(
         yield from stack.enter_context(closing(on_all_cores(label, averaged, device)))
 
 
-def _without_specks(labels: torch.Tensor, settings: RefineSettings) -> Pixels:
-    """Labels (N, H, W) of any device."""
-    return np.stack([without_specks(one, settings.specks) for one in labels.cpu().numpy()])
+def _without_specks(labels: torch.Tensor, scores: torch.Tensor, settings: RefineSettings) -> Pixels:
+    """Labels (N, H, W), of scores (N, C - 1, y, x), of any device."""
+    each = zip(labels.cpu().numpy(), scores.sum(1).cpu().numpy(), strict=True)
+    return np.stack([without_specks(*one, settings.specks) for one in each])
 
 
 def _features(

@@ -207,7 +207,8 @@ class Stages:
 
     def _labelled(self, steady: Scored) -> Pixels:
         labels = label_pixels(steady.scores, self._there(steady.frames), self._refine).cpu().numpy()
-        return np.stack([without_specks(one, self._refine.specks) for one in labels])
+        each = zip(labels, steady.scores.sum(1).cpu().numpy(), strict=True)
+        return np.stack([without_specks(*one, self._refine.specks) for one in each])
 
     def _on_cores(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         @torch.inference_mode()
