@@ -27,7 +27,7 @@ from .masks import PartMasks
 from .parts.model import PartModel
 from .refine.mattes import agreeing_matte
 from .refine.pixels import label_pixels, matte_pixels, working_scores
-from .refine.specks import without_specks
+from .refine.specks import each_without_specks
 from .sources.base import Source
 from .stream import prefetch
 
@@ -192,8 +192,7 @@ def _labelled(
 
 def _without_specks(labels: torch.Tensor, scores: torch.Tensor, settings: RefineSettings) -> Pixels:
     """Labels (N, H, W), of scores (N, C - 1, y, x), of any device."""
-    each = zip(labels.cpu().numpy(), scores.sum(1).cpu().numpy(), strict=True)
-    return np.stack([without_specks(*one, settings.specks) for one in each])
+    return each_without_specks(labels.cpu().numpy(), scores.cpu().numpy(), settings.specks)
 
 
 def _features(

@@ -7,7 +7,6 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
 import torch
 
 from videoparts.config import OverlaySettings, RefineSettings
@@ -23,7 +22,7 @@ from videoparts.painting.overlay import paint
 from videoparts.painting.palette import palette
 from videoparts.parts.model import PartModel
 from videoparts.refine.pixels import label_pixels, working_scores
-from videoparts.refine.specks import without_specks
+from videoparts.refine.specks import each_without_specks
 from videoparts.resize import resize
 from videoparts.sinks.encoding.content import RGB
 from videoparts.sinks.encoding.encoder import Encoding
@@ -207,8 +206,7 @@ class Stages:
 
     def _labelled(self, steady: Scored) -> Pixels:
         labels = label_pixels(steady.scores, self._there(steady.frames), self._refine).cpu().numpy()
-        each = zip(labels, steady.scores.sum(1).cpu().numpy(), strict=True)
-        return np.stack([without_specks(*one, self._refine.specks) for one in each])
+        return each_without_specks(labels, steady.scores.cpu().numpy(), self._refine.specks)
 
     def _on_cores(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         @torch.inference_mode()

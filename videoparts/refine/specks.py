@@ -73,6 +73,12 @@ def without_specks(labels: Pixels, chances: Chances, share: float) -> Pixels:
     return labels
 
 
+def each_without_specks(labels: Pixels, scores: Chances, share: float) -> Pixels:
+    """`without_specks` of N frames: labels (N, H, W), and the scores (N, C - 1, y, x) that they were made from."""
+    each = zip(labels, scores.sum(axis=1), strict=True)
+    return np.stack([without_specks(*one, share) for one in each])
+
+
 def _object(labels: Pixels) -> tuple[Pixels, tuple[int, int]]:
     """The rows and columns, of (H, W), that hold all parts: a view; and the first of both."""
     left, top, width, height = cv2.boundingRect(labels)
