@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from clips_with_truth import add_data, given_clips
 
 from videoparts.config import ComputeSettings, ExtractorSettings, FitSettings, RefineSettings, SourceSettings
 from videoparts.evaluation.label_folders import read_labels
@@ -145,8 +146,7 @@ def score(clip: Path, extractor: Remembering, row: Row, every: int = 1) -> Score
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="a folder of clips, each with frames/ and masks/")
-    parser.add_argument("--clips", nargs="+", help="only these")
+    add_data(parser)
     parser.add_argument("--only", nargs="+", help="rows whose name has one of these words in it")
     parser.add_argument("--load-size", type=int, default=ExtractorSettings().load_size)
     parser.add_argument("--stride", type=int)
@@ -154,8 +154,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path)
     arguments = parser.parse_args()
     rows = {n: r for n, r in ROWS.items() if not arguments.only or any(word in n for word in arguments.only)}
-    clips = sorted(p for p in arguments.data.iterdir() if (p / "frames").is_dir() and (p / "masks").is_dir())
-    clips = [clip for clip in clips if not arguments.clips or clip.name in arguments.clips]
+    clips = given_clips(parser, arguments.data, arguments.clips)
     settings = ExtractorSettings(load_size=arguments.load_size, stride=arguments.stride)
     extractor = ViTExtractor(settings, ComputeSettings(weights=arguments.weights))
     table: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in rows}

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 from statistics import mean
 
 import numpy as np
+from clips_with_truth import add_data, given_clips
 
 from videoparts.config import ComputeSettings, RefineSettings, SourceSettings
 from videoparts.fit import fit_parts
@@ -55,12 +55,10 @@ def shares(ours: list[Pixels], exact: list[Pixels]) -> tuple[float, float]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--clips", nargs="+", help="only these")
+    add_data(parser)
     parser.add_argument("--every", type=int, default=10)
     given = parser.parse_args()
-    clips = sorted(path for path in given.data.iterdir() if (path / "frames").is_dir())
-    clips = [clip for clip in clips if not given.clips or clip.name in given.clips]
+    clips = given_clips(parser, given.data, given.clips)
     exact = ViTExtractor(compute=EXACT)
     extractors = {name: ViTExtractor(compute=compute) for name, compute in ROWS.items()}
     found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ROWS}

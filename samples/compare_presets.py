@@ -27,6 +27,7 @@ from statistics import mean, median
 from typing import get_args
 
 import torch
+from clips_with_truth import add_data, given_clips
 
 from videoparts.cache import FeatureCache
 from videoparts.config import ComputeSettings, ExtractorSettings, FitSettings, Precision, Runtime
@@ -107,15 +108,13 @@ def judged(clip: Path, kept: list[PartMasks], scores: Scores) -> Scores:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--clips", nargs="+", help="only these")
+    add_data(parser)
     parser.add_argument("--presets", nargs="+", default=["balanced", "fast"], choices=list(ROWS))
     parser.add_argument("--runtime", choices=get_args(Runtime), default="torch")
     parser.add_argument("--precision", choices=get_args(Precision), help="default: that of each preset")
     parser.add_argument("--runs", type=int, default=1)
     given = parser.parse_args()
-    clips = sorted(path for path in given.data.iterdir() if (path / "frames").is_dir() and (path / "masks").is_dir())
-    clips = [clip for clip in clips if not given.clips or clip.name in given.clips]
+    clips = given_clips(parser, given.data, given.clips)
     extractors = {}
     for name in given.presets:
         precision = given.precision or ROWS[name].compute.precision

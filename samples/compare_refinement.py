@@ -40,6 +40,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from clips_with_truth import add_data, given_clips
 from PIL import Image
 
 from videoparts.config import ComputeSettings, ExtractorSettings, RefineSettings
@@ -393,18 +394,13 @@ def mean_over_clips(values: list[tuple[str, float]]) -> tuple[float, dict[str, f
 def main() -> None:
     """Run the script."""
     parser = argparse.ArgumentParser(description="Ways from patch scores to pixel masks, compared.")
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--clips", nargs="+", help="default: all")
+    add_data(parser)
     parser.add_argument("--every", type=int, default=8, help="test every n-th frame of those not fitted to")
     parser.add_argument("--load-size", type=int, default=336)
     given = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
-    folders = sorted(path for path in given.data.iterdir() if (path / "masks").is_dir())
-    if given.clips:
-        folders = [path for path in folders if path.name in given.clips]
-    if not folders:
-        parser.error(f"{given.data}: no such clips; each is a folder with frames/*.jpg and masks/*.png")
+    folders = given_clips(parser, given.data, given.clips)
     settings = ExtractorSettings(layer=9, facet="token", load_size=given.load_size)
     extractor = ViTExtractor(settings, ComputeSettings(device="cpu"))
     tested = [case for folder in folders for case in cases(folder, extractor, given.every)]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from clips_with_truth import add_data, given_clips
 
 _SHARE = 0.6  # of the width and height of a frame, that a crop shows
 
@@ -57,12 +58,11 @@ def make_views(clip: Path, out: Path) -> None:
 def main() -> None:
     """Make the views of every clip of a folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="a folder of clips, each with frames/ and masks/")
+    add_data(parser)
     parser.add_argument("out", type=Path, help="where the views go")
     arguments = parser.parse_args()
-    for clip in sorted(arguments.data.iterdir()):
-        if (clip / "frames").is_dir() and (clip / "masks").is_dir():
-            make_views(clip, arguments.out)
+    for clip in given_clips(parser, arguments.data, arguments.clips):
+        make_views(clip, arguments.out)
 
 
 if __name__ == "__main__":
