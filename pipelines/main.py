@@ -22,6 +22,7 @@ from typing import Annotated, Any, Union
 import tyro
 
 from videoparts.errors import VideoPartsError
+from videoparts.out_of_memory import out_of_memory
 from videoparts.presets import DEFAULT, PRESETS, Preset, PresetName
 
 from .before_torch import settle
@@ -87,8 +88,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; gives the exit status."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
+    command: Command | None = None
     try:
-        parse(arguments or ["--help"]).run()
+        command = parse(arguments or ["--help"])
+        command.run()
     except VideoPartsError as error:
         return _fail(str(error), error.status)
     except KeyboardInterrupt as stop:
@@ -97,6 +100,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as in: videoparts info | head -1
         sys.stderr.close()
         return 0
+    except Exception as error:
+        if (memory := out_of_memory(error)) is None:
+            raise
+        less = "take a smaller --load-size" if hasattr(command, "extractor") else "end other programs, or give it less"
+        return _fail(f"{memory}; {less}")
     return 0
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from videoparts.clock import StageClock
 from videoparts.errors import SourceError, VideoPartsError
 from videoparts.files.atomic import is_disk_full
+from videoparts.out_of_memory import out_of_memory
 from videoparts.sources.in_turn import InTurn
 
 from ..commands.masks import Masks
@@ -64,8 +65,8 @@ def failure_of(error: Exception) -> Failure:
     kind: Kind = "full" if is_disk_full(error) else "failed"
     if isinstance(error, VideoPartsError):
         return Failure(" ".join(str(error).split()), kind=kind)
-    if isinstance(error, MemoryError):
-        return Failure("memory ran out; take fewer --jobs or a smaller --load-size")
+    if (memory := out_of_memory(error)) is not None:
+        return Failure(f"{memory}; take fewer --jobs or a smaller --load-size")
     why = f"a mistake in videoparts, told of above: {type(error).__name__}: {error}"
     return Failure(" ".join(why.split()), "".join(traceback.format_exception(error)), kind)
 
