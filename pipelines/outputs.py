@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -148,26 +148,28 @@ class Outputs:
         with self._clock.stage("write"):
             self._open.__exit__(kind, error, trace)
 
-    def write_all(self, entries: Iterable[Entry], advance: Callable[[int], None]) -> None:
+    def write_all(self, entries: Generator[Entry, None, None], advance: Callable[[int], None]) -> None:
         """Write every frame.
 
         Args:
-            entries: masks as they were found, at the finest level of the edition, with their joints.
+            entries: masks as they were found, at the finest level of the edition, with their joints. Closed here.
             advance: called with the number of frames that each step has added.
         """
         pending: list[Sequence[Joint]] = []
 
-        def shown() -> Iterable[PartMasks]:
-            for masks, joints in entries:
-                pending.append(joints)
-                with self._clock.stage("write"):
-                    one = edited(masks, self._edition, mattes=self._mattes)
-                yield one
+        def shown() -> Iterator[PartMasks]:
+            with closing(entries):
+                for masks, joints in entries:
+                    pending.append(joints)
+                    with self._clock.stage("write"):
+                        one = edited(masks, self._edition, mattes=self._mattes)
+                    yield one
 
-        for masks in smoothed(shown(), self._edition):
-            with self._clock.stage("write"):
-                self._write(masks, pending.pop(0))
-            advance(len(masks))
+        with closing(smoothed(shown(), self._edition)) as steady:
+            for masks in steady:
+                with self._clock.stage("write"):
+                    self._write(masks, pending.pop(0))
+                advance(len(masks))
 
     def finish(
         self,

@@ -120,9 +120,13 @@ class Result:
     def shown(self, source: Source, *, mattes: bool) -> Generator[PartMasks, None, None]:
         """The masks of every frame as they are in the folder now, with the source's pixels."""
         edition = self.edition
-        with closing(kept_entries(self.run.finer(edition.levels), source)) as entries:
-            found = (edited(masks, edition, mattes=mattes or bool(edition.window)) for masks, _ in entries)
-            yield from smoothed(found, edition)
+
+        def found() -> Iterator[PartMasks]:
+            with closing(kept_entries(self.run.finer(edition.levels), source)) as entries:
+                for masks, _ in entries:
+                    yield edited(masks, edition, mattes=mattes or bool(edition.window))
+
+        yield from smoothed(found(), edition)
 
 
 def opened_result(folder: Path) -> Result:

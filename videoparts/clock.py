@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from .stream import close
+
 T = TypeVar("T")
 
 
@@ -47,9 +49,7 @@ class StageClock:
                         return
                 yield item
         finally:
-            close = getattr(iterator, "close", None)
-            if close is not None:
-                close()
+            close(iterator)
 
     def _add(self, name: str, seconds: float) -> None:
         with self._lock:

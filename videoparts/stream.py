@@ -17,6 +17,16 @@ R = TypeVar("R")
 _PATIENCE = 2.0  # seconds that a closed stage may take to end
 
 
+def close(items: Iterable[object]) -> None:
+    """Close a generator. What cannot be closed, such as a list, is left alone.
+
+    A generator is closed by the thread that draws it: from another it fails while an item is being made.
+    """
+    closes = getattr(items, "close", None)
+    if closes is not None:
+        closes()
+
+
 def prefetch(items: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
     """Draw ``items`` in a background thread, at most ``depth`` ahead of the consumer.
 
@@ -66,9 +76,8 @@ def _prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
             failure.append(error)
         finally:
             try:
-                close = getattr(iterator, "close", None)
-                if close is not None:
-                    close()
+                if iterator is not None:
+                    close(iterator)
             except BaseException as error:
                 failure.append(error)
             offer(None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -170,10 +169,9 @@ class _Work:
             store = run.finer(edition.levels)
         like, clip = manifest.source.info(), run.clip_path
         outputs = Outputs(self._made, like, edition, formats, manifest, page=page, clip=clip, clock=clock)
-        with outputs, ExitStack() as stack:
+        with outputs, self._terminal.bar("write", len(manifest.frames)) as advance:
             entries = entries_without_pixels(store, manifest) if source is None else kept_entries(store, source)
-            advance = stack.enter_context(self._terminal.bar("write", len(manifest.frames)))
-            outputs.write_all(stack.enter_context(closing(entries)), advance)
+            outputs.write_all(entries, advance)
         others = {name: paths for name, paths in manifest.formats.items() if name not in outputs.names}
         written = outputs.finish(
             manifest.source, manifest.settings, manifest.part_model, more=others, edits=result.edits

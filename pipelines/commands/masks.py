@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -152,11 +152,10 @@ class Masks(MaskOutputs):
             clip=run.clip_path,
             clock=chain.clock,
         )
-        with outputs, ExitStack() as stack:
+        with outputs, chain.terminal.bar("label", source.info.frames) as advance:
             sinks = [AtLevel(finest, level, (sink,)) for level, sink in outputs.level_sinks.items()]
             entries = all_entries(chain, source, run.masks(), finest, self.refine, chances=self.keep_features)
-            advance = stack.enter_context(chain.terminal.bar("label", source.info.frames))
-            outputs.write_all(_tapped(stack.enter_context(closing(entries)), sinks), advance)
+            outputs.write_all(_tapped(entries, sinks), advance)
         made_from = ManifestSource.of(source.info, len(outputs.report.frames), settings["source"]["sha256"])
         settings |= {"preset": self.preset, "run": run.key, "found": found}
         made_with = ManifestModel(source_sha256(run.model_path), model.identity)
@@ -172,8 +171,9 @@ class Masks(MaskOutputs):
 _NO_MATTER = ("offline", "batch_size")  # they change nothing in the masks
 
 
-def _tapped(entries: Iterator[Entry], sinks: list[Any]) -> Iterator[Entry]:
-    for masks, joints in entries:
-        for sink in sinks:
-            sink.write(masks)
-        yield masks, joints
+def _tapped(entries: Generator[Entry, None, None], sinks: list[Any]) -> Generator[Entry, None, None]:
+    with closing(entries):
+        for masks, joints in entries:
+            for sink in sinks:
+                sink.write(masks)
+            yield masks, joints

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from threading import Event
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
+from videoparts import stream
 from videoparts.editing.edited import edited, smoothed
 from videoparts.editing.edits import Drop, Edition, Merge, Smooth
 from videoparts.frames import FrameBatch
@@ -89,3 +92,29 @@ def test_smoothing_mends_a_frame_that_is_unlike_those_around() -> None:
 def test_without_a_window_nothing_is_smoothed() -> None:
     shown = [edited(one, after(), mattes=True) for one in masks(2, wrong=1)]
     assert list(smoothed(shown, after())) == shown
+
+
+def test_it_can_be_left_while_a_frame_is_being_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by Ctrl-C. What is drawn is closed all the same, by the thread that draws it."""
+    monkeypatch.setattr(stream, "_PATIENCE", 0.05)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)  # so that it is known how far ahead frames are drawn
+    edition, at_work, go_on, closed = after(Smooth(3)), Event(), Event(), Event()
+
+    def slow() -> Iterator[PartMasks]:
+        try:
+            for k, one in enumerate(masks(9)):
+                if k == 4:
+                    at_work.set()
+                    go_on.wait()
+                yield edited(one, edition, mattes=True)
+        finally:
+            closed.set()
+
+    items = slow()
+    smooth = smoothed(items, edition)
+    assert next(smooth).frames.index == [0]
+    assert at_work.wait(10)
+    smooth.close()
+    assert not closed.is_set()
+    go_on.set()
+    assert closed.wait(10)

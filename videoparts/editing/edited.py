@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import closing
-from typing import TYPE_CHECKING
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, closing
 
 import cv2
 import numpy as np
@@ -13,10 +12,8 @@ import numpy.typing as npt
 from ..frames import Pixels
 from ..masks import PartMasks
 from ..refine.mattes import agree_without_others, agreeing_matte, part_mattes
+from ..stream import close, prefetch
 from .edits import Edition
-
-if TYPE_CHECKING:
-    pass
 
 Small = npt.NDArray[np.float32]
 
@@ -49,36 +46,47 @@ def edited(masks: PartMasks, edition: Edition, *, mattes: bool) -> PartMasks:
     return PartMasks(masks.frames, labels, mattes=np.stack(planes))
 
 
-def smoothed(items: Iterable[PartMasks], edition: Edition) -> Iterator[PartMasks]:
+def smoothed(items: Iterable[PartMasks], edition: Edition) -> Generator[PartMasks, None, None]:
     """Average what the parts cover with the frames around, along the flow, so that labels do not flicker.
 
     Averages are made on small pictures. What they differ by from the frame's own small picture is what changes in its
     mattes: fine outlines stay where they are.
 
     Args:
-        items: what `edited` gave, with mattes, in order.
+        items: what `edited` gave, with mattes, in order. Drawn and closed here, maybe in another thread: the caller
+            closes what this gives instead.
         edition: its window says how many frames are averaged; 0: nothing changes.
     """
-    if not edition.window:
-        yield from items
+    if edition.window:
+        with closing(prefetch(_averaged(items, edition))) as averaged:
+            yield from averaged
         return
+    try:
+        yield from items
+    finally:
+        close(items)
+
+
+def _averaged(items: Iterable[PartMasks], edition: Edition) -> Iterator[PartMasks]:
     from torch import device, from_numpy  # takes its time, and no other edit needs it
 
     from ..devices import on_all_cores
     from ..flow.linked import Scored, linked
     from ..flow.window import windowed
-    from ..stream import prefetch
 
     numbers = np.array([0, *(part.number for part in edition.parts)], dtype=np.uint8)
     taken: dict[int, tuple[PartMasks, Small]] = {}  # of the frames in between, by the index of the first of a batch
 
     def scored() -> Iterator[Scored]:
-        with closing(linked(items, lambda masks: masks.frames)) as together:
-            for masks, links in together:
-                assert masks.mattes is not None
-                small = np.stack([_small(planes) for planes in masks.mattes])
-                taken[int(masks.frames.index[0])] = masks, small
-                yield Scored(masks.frames, links, from_numpy(small))
+        try:
+            with closing(linked(items, lambda masks: masks.frames)) as together:
+                for masks, links in together:
+                    assert masks.mattes is not None
+                    small = np.stack([_small(planes) for planes in masks.mattes])
+                    taken[int(masks.frames.index[0])] = masks, small
+                    yield Scored(masks.frames, links, from_numpy(small))
+        finally:
+            close(items)
 
     def changed(averages: Scored) -> PartMasks:
         frames = averages.frames
@@ -88,8 +96,9 @@ def smoothed(items: Iterable[PartMasks], edition: Edition) -> Iterator[PartMasks
         labels, mattes = zip(*(_changed(planes, by, numbers) for planes, by in each), strict=True)
         return PartMasks(frames, np.stack(labels), mattes=np.stack(mattes))
 
-    with closing(prefetch(scored())) as coming, closing(windowed(coming, edition.window)) as averaged:
-        yield from prefetch(on_all_cores(changed, averaged, device("cpu")))
+    with ExitStack() as stack:
+        averages = stack.enter_context(closing(windowed(prefetch(scored()), edition.window)))
+        yield from stack.enter_context(closing(on_all_cores(changed, averages, device("cpu"))))
 
 
 def _small(mattes: Pixels) -> Small:

@@ -21,7 +21,7 @@ import torch
 
 from ..clock import StageClock
 from ..devices import cores_each
-from ..stream import ordered
+from ..stream import close, ordered
 from .linked import Scored
 from .ways import Plane, Scores, Walk, Way, in_fours
 
@@ -86,9 +86,7 @@ def _windowed(items: Iterable[Scored], reach: int, clock: StageClock) -> Generat
                 item = frames.take()
             yield item
     finally:
-        close = getattr(items, "close", None)
-        if close is not None:
-            close()
+        close(items)
 
 
 class _Frames:
