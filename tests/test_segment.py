@@ -16,7 +16,7 @@ from videoparts import segmentation
 from videoparts.cache import FeatureCache
 from videoparts.clock import StageClock
 from videoparts.config import FitSettings, Foreground, RefineSettings
-from videoparts.errors import FitError, ModelMismatchError
+from videoparts.errors import FitError, ModelMismatchError, SettingsError
 from videoparts.features import Features
 from videoparts.fit import fit_parts
 from videoparts.flow.dense import Flow
@@ -339,3 +339,9 @@ def test_progress_counts_every_sampled_frame() -> None:
     steps: list[int] = []
     fit_parts(clip(), ColourExtractor(4), FIT, on_frames=steps.append)
     assert steps == [1] * 6
+
+
+def test_chances_are_not_to_be_had_with_key_frames() -> None:
+    source, extractor = clip(), ColourExtractor()
+    with pytest.raises(SettingsError, match="keys = 4"):
+        segment(source, extractor, fit_parts(source, extractor, FIT), RefineSettings(keys=4), chances=True)

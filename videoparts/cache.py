@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from .features import Features
@@ -10,7 +11,7 @@ from .features import Features
 class FeatureCache:
     """Keeps the features of single frames, first come first kept, until its budget is used up.
 
-    A frame that pass 1 sampled comes again in pass 2; a short clip is sampled whole.
+    A frame that pass 1 sampled comes again in pass 2; a short clip is sampled whole. Several threads may use it.
 
     Args:
         budget: bytes that may be kept.
@@ -19,6 +20,7 @@ class FeatureCache:
     def __init__(self, budget: int = 256 << 20) -> None:
         self._left = budget
         self._kept: dict[tuple[Path, int], Features] = {}
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -30,7 +32,9 @@ class FeatureCache:
         """
         tensors = [t for t in (features.descriptors, features.tokens) if t is not None]
         size = sum(t.numel() * t.element_size() for t in tensors)
-        if size <= self._left and (path, index) not in self._kept:
+        with self._lock:
+            if size > self._left or (path, index) in self._kept:
+                return
             # A frame that was extracted alone needs no copy; a view would keep its whole batch.
             descriptors, *tokens = (t if t.untyped_storage().nbytes() == t.nbytes else t.clone() for t in tensors)
             self._kept[path, index] = Features(descriptors, features.grid, tokens=tokens[0] if tokens else None)

@@ -14,7 +14,7 @@ from .stream import ordered
 T = TypeVar("T")
 R = TypeVar("R")
 
-_MOST_WORKERS = 8  # frames at a time: each takes some memory
+MOST_AT_A_TIME = 8  # frames that are worked on, with however many cores: each takes some memory
 
 
 def resolve_device(name: str) -> torch.device:
@@ -49,25 +49,27 @@ def on_device(pixels: Pixels | torch.Tensor, device: torch.device) -> torch.Tens
     return frames.to(device, non_blocking=True)
 
 
-def cores_each() -> tuple[int, int]:
-    """How many frames are worked on at a time on a CPU, and torch's threads for each of them."""
+def cores_each(most: int = MOST_AT_A_TIME) -> tuple[int, int]:
+    """How many things are worked on at a time on a CPU, ``most`` at most, and torch's threads for each of them."""
     threads = torch.get_num_threads()
-    workers = min(threads, _MOST_WORKERS)
+    workers = min(threads, most, MOST_AT_A_TIME)
     return workers, threads // workers
 
 
-def on_all_cores(function: Callable[[T], R], items: Iterable[T], device: torch.device) -> Generator[R, None, None]:
+def on_all_cores(
+    function: Callable[[T], R], items: Iterable[T], device: torch.device, most: int = MOST_AT_A_TIME
+) -> Generator[R, None, None]:
     """``map(function, items)``, in order, with all of a CPU's cores: `ordered` on as many threads, each with its share
     of torch's threads.
 
     Two frames on a core each are done sooner than two frames one after the other on both cores: there, each core waits
     for the other after every operation, and for decoding and encoding, which want cores too. Measured on two cores, the
-    ViT alone takes 12 % less time so. A GPU is given one batch at a time.
+    ViT alone takes 12 % less time so. A GPU is given one batch at a time. ``most`` is for items that take much memory.
 
     The features and masks of a frame do not depend on its number of threads; sums over a clip do: see `one_thread`.
     """
     threads = torch.get_num_threads()
-    workers, each = cores_each() if device.type == "cpu" else (1, threads)
+    workers, each = cores_each(most) if device.type == "cpu" else (1, threads)
     try:
         # torch keeps this setting by thread.
         yield from ordered(function, items, workers, lambda: torch.set_num_threads(each))

@@ -15,9 +15,10 @@ from .cache import FeatureCache
 from .clock import StageClock
 from .config import RefineSettings
 from .devices import on_all_cores, on_device
+from .errors import SettingsError
 from .features import Extractor, Features
 from .flow.carrying import carried
-from .flow.keyframes import interval
+from .flow.keyframes import at_a_time, interval
 from .flow.linked import Scored, linked
 from .flow.links import Links
 from .flow.window import windowed
@@ -55,16 +56,21 @@ def segment(
         settings: how patch scores become pixels, and how many frames are averaged. With a window, the labels of a frame
             depend on that many frames around it: see `windowed`.
         matte: also give `PartMasks.matte`, of the object with those parts that are hidden.
-        chances: also give `PartMasks.chances`, from which `segment_again` labels finer parts without a ViT.
+        chances: also give `PartMasks.chances`, from which `segment_again` labels finer parts without a ViT. For frames
+            that the ViT sees, all of them: not with key frames.
         cache: features that pass 1 has already made.
         clock: counts the time of each stage.
 
     Raises:
         ModelMismatchError: the part model is of another extractor.
+        SettingsError: chances are wanted, and the settings have key frames.
         SourceError: the source cannot be decoded.
     """
+    settings = settings or RefineSettings()
     parts.require(extractor.identity)
-    return _segment(source, extractor, parts, settings or RefineSettings(), matte, chances, cache, clock)
+    if chances and settings.keys > 1:
+        raise SettingsError(f"chances are those of frames that the ViT sees, with keys = {settings.keys} not all are")
+    return _segment(source, extractor, parts, settings, matte, chances, cache, clock)
 
 
 def _segment(
@@ -98,7 +104,8 @@ def _segment(
         batches = stack.enter_context(closing(decoded))
         items = stack.enter_context(closing(_linked(batches, lambda batch: batch, settings, clock)))
         if (every := interval(settings.keys, source.info)) > 1:
-            scored = carried(items, every, source.selected.index, score, clock)
+            most = at_a_time(every, source.info)
+            scored = carried(items, every, source.selected.index, score, clock, most)
         else:
             scored = on_all_cores(lambda item: Scored(*item, score(item[0])), items, extractor.device)
         stack.enter_context(closing(scored))

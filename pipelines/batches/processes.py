@@ -118,7 +118,6 @@ class _Lane:
         if self._process is None:
             self.connection, theirs = _CONTEXT.Pipe()
             self._process = _CONTEXT.Process(target=_work, args=(theirs, *self._about), name="videoparts-batch")
-            resource_tracker.ensure_running()  # which the start would do, and let Ctrl-C through again
             with without_interrupt():
                 self._process.start()
             theirs.close()  # so that its end is seen here
@@ -181,6 +180,10 @@ def _shares(jobs: int) -> list[list[int]]:
 @contextlib.contextmanager
 def without_interrupt() -> Iterator[None]:
     """What is started meanwhile does not see the Ctrl-C that a terminal sends to all processes: this one decides."""
+    if os.name != "posix":  # Windows has nothing of the kind
+        yield
+        return
+    resource_tracker.ensure_running()  # which the first start would do, and let Ctrl-C through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

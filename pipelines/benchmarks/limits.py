@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 
 from videoparts.devices import on_all_cores
 
 from .spending import spend
-
-Arrangement = Literal["together", "apart"]
 
 # Of the matrices. A GPU does the smaller product in little more time than it takes to be told.
 SIDES = {"cpu": 2048, "cuda": 8192}

@@ -12,6 +12,7 @@ import tyro
 
 from videoparts.errors import SettingsError, SourceError
 
+from ..aligned import aligned
 from ..json_report import STDOUT, check_json, write_report
 from ..options import Quiet
 from ..terminal import Terminal
@@ -114,8 +115,4 @@ def _table(
     rows += [
         (what, total, *(f"{x:.3f}" for x in m)) for what, m in (("mean of pairs", by_pair), ("all points", by_point))
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
-        for row in rows
-    ]
+    return aligned(rows, text=(0,))

@@ -13,6 +13,7 @@ import torch
 from moving import coloured, texture
 
 from videoparts.clock import StageClock
+from videoparts.devices import MOST_AT_A_TIME
 from videoparts.flow.carrying import carried
 from videoparts.flow.keyframes import surrounding
 from videoparts.flow.linked import linked
@@ -200,3 +201,29 @@ def test_an_error_of_the_extractor_is_passed_on() -> None:
     shots = walk(9)
     with pytest.raises(OSError, match="no more"):
         list(carried(linked(shots.batches(), lambda batch: batch), 8, range(9).index, broken))
+
+
+def test_how_many_frames_are_held_does_not_hang_on_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    shots = Shots([(20, 8 + i) for i in range(100)])
+
+    def held(cores: int) -> int:
+        """The most frames that are drawn and not given yet."""
+        drawn = given = most = 0
+
+        def counted() -> Iterator[FrameBatch]:
+            nonlocal drawn
+            for batch in shots.batches():
+                drawn += 1
+                yield batch
+
+        monkeypatch.setattr(torch, "get_num_threads", lambda: cores)
+        items = linked(counted(), lambda batch: batch)
+        for _ in carried(items, 8, range(100).index, shots.score, most=2):
+            most = max(most, drawn - given)
+            given += 1
+        assert given == 100
+        return most
+
+    few, many = held(2), held(16)
+    assert few > 8
+    assert many <= few + MOST_AT_A_TIME  # which are being linked

@@ -213,3 +213,9 @@ def test_contact_sheets_have_so_many_pictures_a_page(tmp_path: Path) -> None:
     (tmp_path / "contact" / "003.jpg").write_bytes(b"a picture of somebody else")
     with pytest.raises(OutputError, match=r"holds 003\.jpg"):
         ContactPages(tmp_path, like, parts)
+
+
+def test_a_set_of_which_nothing_is_selected(tmp_path: Path) -> None:
+    save(tmp_path / "set", truth(0), "a")
+    with pytest.raises(FitError, match="holds no picture"):
+        fit_pictures(PictureSource(pictures_of([tmp_path / "set"])).only(range(0)), ColourExtractor(), FIT)

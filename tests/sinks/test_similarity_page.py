@@ -118,3 +118,10 @@ def test_the_same_bytes_each_time(tmp_path: Path) -> None:
     assert (tmp_path / "two.html").read_text() == text
     facts = json.loads(re.search(r'id="facts">(.*?)</script>', text)[1])  # type: ignore[index]
     assert [(one["width"], one["rows"]) for one in facts["pictures"]] == [(128, 12), (128, 12)]
+
+
+def test_the_same_pictures_give_the_same_page(tmp_path: Path) -> None:
+    (pixels_a, a), (pixels_b, b) = (made(size, seed, 700) for seed, size in enumerate(SIZES))
+    for name in ("one.html", "two.html"):
+        write_similarity_page(tmp_path / name, ["a", "b"], [pixels_a, pixels_b], [a, b], None)
+    assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import weakref
+
 import pytest
 import slow_vit
 import torch
 
 from videoparts.vit.naming import TIMM_NAMES
-from videoparts.vit.positions import resample_positions, resampling_of
+from videoparts.vit.positions import embeddings, resample_positions, resampling_of
 
 SIDE = 7
 POSITIONS = torch.randn(1, SIDE * SIDE, 3, generator=torch.Generator().manual_seed(0))
@@ -52,3 +54,17 @@ def test_registers_choose_the_way() -> None:
             wanted = "antialias" if name.endswith("_reg") else "offset"
             assert resampling_of(timm_name) == wanted, name
     assert resampling_of("vit_base_patch16_224.augreg_in21k") == "antialias"
+
+
+def test_a_few_grids_are_kept_and_no_more() -> None:
+    made = embeddings(POSITIONS, None, "antialias", torch.device("cpu"), torch.bfloat16)
+    first, rope = made((3, 5))
+    assert rope is None
+    assert first is not None
+    assert torch.equal(first, resample_positions(POSITIONS, (3, 5), "antialias").bfloat16())
+    assert made((3, 5))[0] is first
+    gone = weakref.ref(first)
+    del first
+    for side in range(6, 40):
+        made((side, side))
+    assert gone() is None

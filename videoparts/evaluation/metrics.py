@@ -3,7 +3,6 @@
 - **J**, region similarity, and **F**, contour accuracy: *A Benchmark Dataset and Evaluation Methodology for Video
   Object Segmentation* (Perazzi, Pont-Tuset, McWilliams, Van Gool, Gross, Sorkine-Hornung, 2016), section 5 (DAVIS).
 - **T**, agreement of a frame's parts with those of the frame before, carried along the optical flow.
-- **Flicker**, how much of a frame's parts is labelled otherwise than in the frames before and after, which agree.
 - **NMI** and **ARI** of predicted and annotated parts, both from one table of how often two labels meet.
 
 All are shares or indices without a unit; 1 is best.

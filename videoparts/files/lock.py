@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from ..errors import OutputError
 from .atomic import output_errors
 
 HOME = ".videoparts"  # our own folder in an output folder
 _NAME = ".lock"
+_PATIENCE = 0.3  # seconds: who asks `is_held` has the lock for a moment
+_AGAIN = 0.01
 
 
 @contextmanager
@@ -25,30 +30,47 @@ def only_run_in(folder: Path) -> Iterator[None]:
         OutputError: another run holds it, or it cannot be written.
     """
     try:
-        import fcntl
+        import fcntl  # noqa: F401 - is there one?
     except ImportError:  # Windows
         yield
         return
-    path = folder / _NAME
     made = [one for one in folder.parents if not one.exists()]
-    with output_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        file = path.open("a")
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputError(f"{folder.parent}: another run is writing there; wait for its end") from None
-        except OSError:  # a disk that knows no locks
-            pass
+    with _locked(folder):
         try:
             yield
         finally:
-            if [one.name for one in folder.iterdir()] == [_NAME]:  # nothing was kept: leave nothing
-                path.unlink()
-                with suppress(OSError):
-                    for one in (folder, *made):
-                        one.rmdir()
+            with suppress(FileNotFoundError):  # somebody has removed the folder
+                if [one.name for one in folder.iterdir()] == [_NAME]:  # nothing was kept: leave nothing
+                    (folder / _NAME).unlink()
+                    with suppress(OSError):
+                        for one in (folder, *made):
+                            one.rmdir()
+
+
+def _locked(folder: Path) -> IO[str]:
+    """The open file that holds a folder."""
+    import fcntl
+
+    path, end = folder / _NAME, time.monotonic() + _PATIENCE
+    while True:
+        with output_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            file = path.open("a")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                file.close()
+                raise OutputError(f"{folder.parent}: another run is writing there; wait for its end") from None
+        except OSError:  # a disk that knows no locks
+            return file
+        else:
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    return file
+            # Since it was opened, another run has ended and has removed it: it holds nothing.
+        file.close()
+        time.sleep(_AGAIN)
 
 
 def is_held(folder: Path) -> bool:

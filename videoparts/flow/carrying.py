@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ..clock import StageClock
-from ..devices import on_all_cores
+from ..devices import MOST_AT_A_TIME, on_all_cores
 from ..frames import FrameBatch
 from .keyframes import Stretch, stretches
 from .linked import Scored
@@ -32,6 +32,7 @@ def carried(
     place: Callable[[int], int],
     score: Callable[[FrameBatch], torch.Tensor],
     clock: StageClock | None = None,
+    most: int = MOST_AT_A_TIME,
 ) -> Generator[Scored, None, None]:
     """Scores of every frame, one at a time and in order.
 
@@ -49,6 +50,7 @@ def carried(
         place: of a frame among the selected ones, by its index.
         score: the scores (N, C, y, x) float32 of frames; called in several threads at once.
         clock: counts the time of carrying, as "carry".
+        most: stretches that each of the three stages here works on at a time; see `keyframes.at_a_time`.
     """
     clock = clock or StageClock()
     cpu = torch.device("cpu")
@@ -72,9 +74,9 @@ def carried(
 
     with ExitStack() as stack:
         cut = stack.enter_context(closing(stretches(_single(items), every, place)))
-        ends = stack.enter_context(closing(on_all_cores(see_last, cut, cpu)))
-        seen = stack.enter_context(closing(on_all_cores(see_between, _with_both_ends(ends), cpu)))
-        for stretch, scores in stack.enter_context(closing(on_all_cores(fill, _in_threes(seen), cpu))):
+        ends = stack.enter_context(closing(on_all_cores(see_last, cut, cpu, most)))
+        seen = stack.enter_context(closing(on_all_cores(see_between, _with_both_ends(ends), cpu, most)))
+        for stretch, scores in stack.enter_context(closing(on_all_cores(fill, _in_threes(seen), cpu, most))):
             for frame, link, one in zip(stretch.frames, stretch.links, scores, strict=True):
                 yield Scored(frame, (link,), torch.from_numpy(np.ascontiguousarray(one.transpose(2, 0, 1)[None])))
 

@@ -13,7 +13,7 @@ from ..evaluation.metrics import Mask
 from ..frames import Integers
 from .tracks import FrameEntry
 
-BRIEF = 5  # frames: as many as smoothing looks at by default. What lasts less is not told from noise
+BRIEF = 5  # frames: what lasts less is not told from noise
 
 
 @dataclass(frozen=True, slots=True)

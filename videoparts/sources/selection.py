@@ -79,7 +79,7 @@ def seen_at(pts: Sequence[int], time_base: Fraction, selected: range, seconds: f
             f"{path}: no frame is seen at {seconds:g} seconds; the selected frames run from {float(ticks[0]):.2f} "
             f"to {float(ticks[1]):.2f}"
         )
-    # Half a tick of tolerance: people write 0.04 for the frame at 0.0400000001.
+    # A microsecond of tolerance: people write 0.04 for the frame at 0.0400000001.
     wanted = pts[0] + (seconds + 1e-6) / float(time_base)
     return selected[max(0, bisect_right(selected, wanted, key=pts.__getitem__) - 1)]
 

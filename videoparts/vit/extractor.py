@@ -30,7 +30,7 @@ from .fast_block import FastBlock, run_blocks
 from .naming import Tensors, timm_name
 from .openvino_blocks import OpenVinoBlocks
 from .plain_block import all_plain, is_plain
-from .positions import resample_positions, resampling_of
+from .positions import embeddings, resampling_of
 from .precision import precision_name, resolve_precision
 from .rounded_block import RoundedBlock
 from .shifts import Seen, seen_in_turn
@@ -166,20 +166,18 @@ class ViTExtractor:
 
     def _prepare(self, model: Any) -> None:
         """Keep what a forward pass needs, in the precision it needs."""
-        self._rope = getattr(model, "rope", None)
         self._prefix_tokens = int(model.num_prefix_tokens)
         prefix = [t for t in (model.cls_token, getattr(model, "reg_token", None)) if t is not None]
         self._prefix = torch.cat(prefix, dim=1).detach()  # (1, 1 + registers, D)
         positions = getattr(model, "pos_embed", None)
-        self._positions: torch.Tensor | None = None
         if positions is not None:
             positions = positions.detach().float()
             if not model.no_embed_class:  # the embedding covers [CLS] too
                 self._prefix = self._prefix + positions[:, : self._prefix_tokens]
                 positions = positions[:, self._prefix_tokens :]
-            self._positions = positions.to(self.device)
+        rope = getattr(model, "rope", None)
+        self._embeddings = embeddings(positions, rope, self._resampling, self.device, self.dtype)
         self._prefix = self._prefix.to(self.device, self.dtype)
-        self._grids: dict[tuple[int, int], tuple[torch.Tensor | None, torch.Tensor | None]] = {}
 
         # mean and std of the pixels go into the first convolution: conv((x - mean) / std) = conv'(x).
         # The sum runs in float64 so that float32 stays exact to rounding.
@@ -205,19 +203,6 @@ class ViTExtractor:
             blocks = [FastBlock(block) if is_plain(block) else block for block in blocks]
         self._blocks: Any = nn.ModuleList(blocks).to(self.device, self.dtype).eval().requires_grad_(False)
 
-    def _embeddings(self, grid: Grid) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-        """Position embedding (1, h * w, D) and rotary embedding of a grid, made once a size."""
-        size = (grid.rows, grid.columns)
-        if size not in self._grids:
-            positions = None
-            if self._positions is not None:
-                positions = resample_positions(self._positions, size, self._resampling).to(self.dtype)
-            rope = None
-            if self._rope is not None:
-                rope = self._rope.get_embed(shape=list(size)).to(self.device)
-            self._grids[size] = (positions, rope)
-        return self._grids[size]
-
     def _samples(self) -> list[torch.Tensor]:
         """What the first block is given for a few pictures, each (1, t, D) float32."""
         side = _SAMPLE_PATCHES * self.patch_size
@@ -230,7 +215,7 @@ class ViTExtractor:
         images = images.to(self.dtype) / 255 if images.dtype == torch.uint8 else images.to(self.dtype)
         x = F.conv2d(images, self._patch_weight, self._patch_bias, stride=grid.stride)
         x = x.flatten(2).transpose(1, 2)
-        positions, rope = self._embeddings(grid)
+        positions, rope = self._embeddings((grid.rows, grid.columns))
         if positions is not None:
             x = x + positions
         return self._norm_pre(torch.cat([self._prefix.expand(len(images), -1, -1), x], dim=1)), rope

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 
 Resampling = Literal["offset", "antialias"]
+Embeddings = tuple[torch.Tensor | None, torch.Tensor | None]
+
+_KEPT = 16  # grids: pictures may have any number of sizes, and frames that are seen in shifts have a few for each
 
 
 def resampling_of(timm_name: str) -> Resampling:
@@ -19,6 +24,28 @@ def resampling_of(timm_name: str) -> Resampling:
     """
     own = timm_name.startswith("vit_") and "dino" in timm_name and "_reg4_" not in timm_name
     return "offset" if own else "antialias"
+
+
+def embeddings(
+    positions: torch.Tensor | None, rope: Any, how: Resampling, device: torch.device, dtype: torch.dtype
+) -> Callable[[tuple[int, int]], Embeddings]:
+    """What gives the position embedding (1, h * w, D) and the rotary embedding of a grid (h, w), and keeps a few.
+
+    Args:
+        positions: as for `resample_positions`; None: the model has none.
+        rope: timm's module of the rotary embedding; None: the model has none.
+        how: see `resampling_of`.
+        device: where both shall be.
+        dtype: that of the position embedding.
+    """
+    square = None if positions is None else positions.to(device)
+
+    @lru_cache(_KEPT)
+    def of(grid: tuple[int, int]) -> Embeddings:
+        placed = None if square is None else resample_positions(square, grid, how).to(dtype)
+        return placed, None if rope is None else rope.get_embed(shape=list(grid)).to(device)
+
+    return of
 
 
 def resample_positions(positions: torch.Tensor, grid: tuple[int, int], how: Resampling) -> torch.Tensor:

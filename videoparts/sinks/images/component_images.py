@@ -83,7 +83,7 @@ class ComponentImages:
 
     def write(self, painted: PaintedFrames) -> None:
         """Write the pictures of the next frames."""
-        folder = self._new.folder
+        folder, rgb = self._new.folder, painted.rgb
         for i in range(len(painted.frames)):
             stem = painted.frames.stem(i)
             if stem in self.stems:
@@ -91,7 +91,7 @@ class ComponentImages:
             self.stems.add(stem)
             with output_errors(folder):
                 for name in self._names:
-                    plane = painted.rgb[i] if name == _RGB else painted.planes[i, int(name.removeprefix(_EACH)) - 1]
+                    plane = rgb[i] if name == _RGB else painted.planes[i, int(name.removeprefix(_EACH)) - 1]
                     save_photograph(self._new.path / name / f"{stem}.png", plane)
 
 

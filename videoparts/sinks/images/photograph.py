@@ -16,7 +16,7 @@ def save_photograph(path: Path, pixels: Pixels) -> None:
 
     Args:
         path: of the file; see `AtomicFolder` for how it appears whole.
-        pixels: (H, W) or (H, W, 3) uint8.
+        pixels: (H, W), (H, W, 3) or, with alpha, (H, W, 4) uint8.
     """
     mark = PngImagePlugin.PngInfo()
     mark.add_text("Software", "videoparts")

@@ -88,8 +88,8 @@ def write_similarity_page(
 
 def _along_axes(descriptors: Sequence[torch.Tensor]) -> list[Floats]:
     """Descriptors (n, D) of several pictures along the same few axes, (n, axes): products stay nearly the same."""
-    some = torch.cat([one[:: max(1, -(-len(one) // _SAMPLE))].float() for one in descriptors])
-    axes = torch.svd_lowrank(some, q=min(_AXES, *some.shape), niter=4)[2] if min(some.shape) > _AXES else None
+    some = torch.cat([one[:: max(1, -(-len(one) // _SAMPLE))].double() for one in descriptors])
+    axes = torch.linalg.eigh(some.T @ some)[1][:, -_AXES:].float() if min(some.shape) > _AXES else None
     return [np.asarray((one if axes is None else one @ axes).cpu().numpy(), dtype=np.float32) for one in descriptors]
 
 

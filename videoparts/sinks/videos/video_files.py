@@ -17,7 +17,7 @@ from ..encoding.video_file import VideoFile
 class VideoFiles(Generic[T]):
     """What the sinks have in common that write videos; used like them.
 
-    Times, size and pixel aspect are the source's, as `VideoFile` keeps them; there is no sound.
+    Times, size and pixel aspect are the source's, as `VideoFile` keeps them, and sound where a file asks for it.
 
     Args:
         folder: where the files lie.
