@@ -103,8 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if (memory := out_of_memory(error)) is None:
             raise
-        less = "take a smaller --load-size" if hasattr(command, "extractor") else "end other programs, or give it less"
-        return _fail(f"{memory}; {less}")
+        return _fail(f"{memory}; {_less(command)}")
     return 0
 
 
@@ -190,6 +189,11 @@ def _one_line(box: str) -> str:
         elif text:
             paragraphs.append(text)
     return "; ".join(paragraphs) + hint
+
+
+def _less(command: Command | None) -> str:
+    """What to do where memory runs out."""
+    return "take a smaller --batch-size or --load-size" if hasattr(command, "extractor") else "end other programs"
 
 
 def _fail(message: str, status: int = 2) -> int:

@@ -59,6 +59,6 @@ def test_a_command_says_so_in_a_line_and_leaves_nothing(short_clip: Path, tmp_pa
     options = ["--load-size", "99999", "--device", "cpu", "--offline"]
     done = subprocess.run([*command, *options], preexec_fn=limited, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1] == "videoparts: memory ran out; take a smaller --load-size"
+    assert done.stderr.splitlines()[-1] == "videoparts: memory ran out; take a smaller --batch-size or --load-size"
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,6 +33,19 @@ class Features:
 
     def __len__(self) -> int:
         return len(self.descriptors)
+
+    def __getitem__(self, some: slice) -> Features:
+        """Those of some of the frames. Nothing is copied."""
+        attention = None if self.attention is None else self.attention[some]
+        tokens = None if self.tokens is None else self.tokens[some]
+        return Features(self.descriptors[some], self.grid, attention, tokens)
+
+    @classmethod
+    def joined(cls, each: Sequence[Features]) -> Features:
+        """Descriptors, and tokens if all have them, of frames of one size after each other. There is one at least."""
+        tokens = [one.tokens for one in each if one.tokens is not None]
+        together = torch.cat(tokens) if len(tokens) == len(each) else None
+        return cls(torch.cat([one.descriptors for one in each]), each[0].grid, tokens=together)
 
     def __repr__(self) -> str:
         attention = None if self.attention is None else tuple(self.attention.shape)

@@ -7,6 +7,8 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 
+_AT_ONCE = 1 << 24  # numbers in float32
+
 
 def resize(frames: torch.Tensor, size: tuple[int, int], mode: Literal["bicubic", "bilinear"]) -> torch.Tensor:
     """Resize frames, antialiased.
@@ -21,12 +23,17 @@ def resize(frames: torch.Tensor, size: tuple[int, int], mode: Literal["bicubic",
         elsewhere.
     """
     images = frames.permute(0, 3, 1, 2)
-    if images.device.type != "cpu":
-        images = images.float() / 255
+    if images.device.type == "cpu":
+        return images if images.shape[2:] == size else _resized(images, size, mode)
     if images.shape[2:] == size:
-        return images
-    resized = F.interpolate(images, size=size, mode=mode, align_corners=False, antialias=True)
-    return resized if resized.dtype == torch.uint8 else resized.clamp(0, 1)
+        return images.float().div_(255)
+    # A few at a time: in floats, a batch of large frames would take more memory than the ViT.
+    some = torch.split(images, max(1, _AT_ONCE // max(1, images[:1].numel())))
+    return torch.cat([_resized(few.float().div_(255), size, mode).clamp_(0, 1) for few in some])
+
+
+def _resized(images: torch.Tensor, size: tuple[int, int], mode: str) -> torch.Tensor:
+    return F.interpolate(images, size=size, mode=mode, align_corners=False, antialias=True)
 
 
 def unit_range(images: torch.Tensor) -> torch.Tensor:

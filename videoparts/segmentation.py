@@ -86,6 +86,7 @@ def _segment(
     clock = clock or StageClock()
     finest = parts.at(parts.tree.most)
     parts, numbers = _all_shown(parts)
+    parts, finest = parts.on(extractor.device), finest.on(extractor.device)
     kept: dict[int, npt.NDArray[np.float16]] = {}  # of the frames between the two steps, by index
 
     @torch.inference_mode()
@@ -179,27 +180,33 @@ def _labelled(
     time."""
 
     @torch.inference_mode()
-    def label(steady: Scored) -> PartMasks:
-        batch, scores, links = steady.frames, steady.scores, steady.links or None
+    def full_size(steady: Scored) -> tuple[Scored, torch.Tensor, torch.Tensor | None]:
         with clock.stage("refine"):
-            frames = on_device(batch.pixels, device)
-            if not matte:
-                labels = _without_specks(label_pixels(scores, frames, settings), scores, settings)
-                return PartMasks(batch, labels if numbers is None else numbers[labels], links=links)
-            first, covered = matte_pixels(scores, frames, settings)
-            labels = _without_specks(first, scores, settings)
-            each = zip(covered.cpu().numpy(), labels, first.cpu().numpy(), strict=True)
-            mattes = np.stack([agreeing_matte(*one) for one in each])
-            return PartMasks(batch, labels if numbers is None else numbers[labels], mattes, links=links)
+            frames = on_device(steady.frames.pixels, device)
+            if matte:
+                return steady, *matte_pixels(steady.scores, frames, settings)
+            return steady, label_pixels(steady.scores, frames, settings), None
+
+    def cleaned(found: tuple[Scored, torch.Tensor, torch.Tensor | None]) -> PartMasks:
+        steady, given, covered = found
+        with clock.stage("refine"):
+            first = given.cpu().numpy()
+            labels = each_without_specks(first, steady.scores.cpu().numpy(), settings.specks)
+            mattes = None
+            if covered is not None:
+                each = zip(covered.cpu().numpy(), labels, first, strict=True)
+                mattes = np.stack([agreeing_matte(*one) for one in each])
+            shown = labels if numbers is None else numbers[labels]
+            return PartMasks(steady.frames, shown, mattes, links=steady.links or None)
 
     with ExitStack() as stack:
         averaged = stack.enter_context(closing(windowed(scored, settings.window, clock)))
-        yield from stack.enter_context(closing(on_all_cores(label, averaged, device)))
-
-
-def _without_specks(labels: torch.Tensor, scores: torch.Tensor, settings: RefineSettings) -> Pixels:
-    """Labels (N, H, W), of scores (N, C - 1, y, x), of any device."""
-    return each_without_specks(labels.cpu().numpy(), scores.cpu().numpy(), settings.specks)
+        cpu = torch.device("cpu")
+        if device == cpu:
+            labelled = on_all_cores(lambda steady: cleaned(full_size(steady)), averaged, cpu)
+        else:  # a GPU is told what to do by one thread, and what is left for the CPU is done on all of its cores
+            labelled = on_all_cores(cleaned, map(full_size, averaged), cpu)
+        yield from stack.enter_context(closing(labelled))
 
 
 def _features(
@@ -217,11 +224,5 @@ def _features(
     if missing:
         fresh = extractor.extract(frames[missing], tokens=True)
         for at, i in enumerate(missing):
-            token = None if fresh.tokens is None else fresh.tokens[at : at + 1]
-            kept[i] = Features(fresh.descriptors[at : at + 1], fresh.grid, tokens=token)
-    whole = [features for features in kept if features is not None]
-    return Features(
-        torch.cat([features.descriptors for features in whole]),
-        extractor.grid(batch.size),
-        tokens=torch.cat([f.tokens for f in whole if f.tokens is not None]),
-    )
+            kept[i] = fresh[at : at + 1]
+    return Features.joined([features for features in kept if features is not None])

@@ -19,6 +19,7 @@ from videoparts.painting.palette import part_colour
 from videoparts.parts.model import PartModel, check_model_path
 from videoparts.parts.space import PartSpace
 from videoparts.parts.tree import PartTree, tree_tensors
+from videoparts.refine.pixels import working_scores
 
 IDENTITY = ExtractorIdentity("vit", 11, "key", 14, 336, False, "abc")
 EYE = torch.eye(6)
@@ -67,6 +68,28 @@ def test_the_parts_share_what_the_probe_gives_the_object() -> None:
     assert 0.05 < chance[0, 0, 0, 0] < 0.2  # sigmoid(-2.25)
     with pytest.raises(ValueError, match="extracted without"):
         one.probabilities(dataclasses.replace(some, tokens=None))
+
+
+@pytest.mark.parametrize("probe", [CENTROIDS, LINEAR])
+def test_on_a_device_all_that_is_needed_is_there(probe: CentroidProbe | LinearProbe) -> None:
+    """On torch's meta device, which knows shapes alone."""
+    there, some = torch.device("meta"), features(0, 1, 4)
+    one = PartModel.of(probe, SPACE, TREE, 3, IDENTITY)
+    assert some.tokens is not None
+    moved = dataclasses.replace(some, descriptors=some.descriptors.to(there), tokens=some.tokens.to(there))
+    ready = one.on(there)
+    assert isinstance(ready.probe, type(probe))
+    used = [ready.space.axes, ready.space.offset, ready.space.kept, ready.tree.centre, ready.tree.centroids]
+    used += [value for value in vars(ready.probe).values() if isinstance(value, torch.Tensor)]
+    assert {tensor.device for tensor in used} == {there}
+    assert ready.tree.cut(3) == TREE.cut(3)  # what is read stays where it can be read
+    patches = ready.probabilities(moved)
+    assert patches.device == there
+    scores = working_scores(patches, some.grid, (30, 90))
+    assert scores.device == there
+    assert scores.shape == working_scores(one.probabilities(some), some.grid, (30, 90)).shape
+    here = torch.device("cpu")
+    assert torch.equal(one.on(here).probabilities(some), one.probabilities(some))
 
 
 def test_names_and_colours_are_the_usual() -> None:

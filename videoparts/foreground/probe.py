@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -31,6 +31,10 @@ class LinearProbe:
 
     def __repr__(self) -> str:
         return f"LinearProbe({len(self.weight)} weights, bias={self.bias:.3g})"
+
+    def on(self, device: torch.device) -> LinearProbe:
+        """The same on a device."""
+        return replace(self, weight=self.weight.to(device))
 
     def odds(self, features: Features) -> torch.Tensor:
         """Natural logarithm of the odds that a patch is on the object: (N, h, w) float32, above 0 where it is.
@@ -60,6 +64,10 @@ class CentroidProbe:
 
     def __repr__(self) -> str:
         return f"CentroidProbe(background={len(self.background)}, foreground={len(self.foreground)})"
+
+    def on(self, device: torch.device) -> CentroidProbe:
+        """The same on a device."""
+        return CentroidProbe(self.background.to(device), self.foreground.to(device))
 
     def odds(self, features: Features) -> torch.Tensor:
         """The lead in cosine of the nearest centroid of the object, as log-odds: (N, h, w) float32."""

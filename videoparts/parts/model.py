@@ -125,6 +125,10 @@ class PartModel:
         """
         return replace(self, hidden=hidden_parts(self.parts, include, exclude, self.hidden))
 
+    def on(self, device: torch.device) -> PartModel:
+        """The same with its tensors on a device, so that `probabilities` copies nothing there."""
+        return replace(self, probe=self.probe.on(device), space=self.space.on(device), tree=self.tree.on(device))
+
     def require(self, identity: ExtractorIdentity) -> None:
         """Check that an extractor is the one that made this model.
 

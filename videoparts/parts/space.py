@@ -11,7 +11,7 @@ little is left; where cars differ as their parts do, half; and of an object that
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -76,6 +76,10 @@ class PartSpace:
         between = lengths[: len(axes)] ** 2
         inside = share @ (within @ axes.T) ** 2
         return cls(things, axes.contiguous(), axes @ centre, (inside / (inside + between)) ** _POWER[things])
+
+    def on(self, device: torch.device) -> PartSpace:
+        """The same on a device."""
+        return replace(self, **{name: getattr(self, name).to(device) for name in _TENSORS})
 
     def looks(self, descriptors: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
         """What parts are told by: (..., D + D2 / 2) float32, unit length.

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -115,6 +115,10 @@ class PartTree:
             return number[node]
 
         return tuple(part_of(node) for node in self.cut(fine))
+
+    def on(self, device: torch.device) -> PartTree:
+        """The same, ready for descriptors on a device. What `cut` reads stays where it can be read."""
+        return replace(self, centre=self.centre.to(device), centroids=self.centroids.to(device))
 
     def sensible(self) -> int:
         """How many parts the object has by itself: as long as a split explains 2.5 % of its distance.

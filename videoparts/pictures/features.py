@@ -52,13 +52,13 @@ def on_features(
     @torch.inference_mode()
     def call(batch: FrameBatch) -> R:
         _require_usable(batch, source, extractor)
-        features = None if attention or cache is None else _kept(batch, source, cache, extractor, tokens)
+        features = None if attention or cache is None else _kept(batch, source, cache, tokens)
         if features is None:
             with clock.stage("vit"):
                 features = extractor.extract(batch.pixels, attention=attention, tokens=tokens)
             if cache is not None and not attention:
                 for i, index in enumerate(batch.index.tolist()):
-                    cache.put(source.info.path, index, _one(features, i))
+                    cache.put(source.info.path, index, features[i : i + 1])
         return function(batch, features)
 
     size = extractor.batch_size
@@ -76,22 +76,8 @@ def _require_usable(batch: FrameBatch, source: Source, extractor: Extractor) -> 
         raise SourceError(f"{source.info.path}: {batch.stem(0)} {why}")
 
 
-def _kept(
-    batch: FrameBatch, source: Source, cache: FeatureCache, extractor: Extractor, tokens: bool
-) -> Features | None:
+def _kept(batch: FrameBatch, source: Source, cache: FeatureCache, tokens: bool) -> Features | None:
     """The features of a batch, if the cache holds those of each of its pictures."""
     kept = [cache.get(source.info.path, index) for index in batch.index.tolist()]
     whole = [one for one in kept if one is not None and (one.tokens is not None or not tokens)]
-    if len(whole) < len(kept):
-        return None
-    both = [one.tokens for one in whole if one.tokens is not None]
-    return Features(
-        torch.cat([one.descriptors for one in whole]),
-        extractor.grid(batch.size),
-        tokens=torch.cat(both) if tokens else None,
-    )
-
-
-def _one(features: Features, i: int) -> Features:
-    tokens = None if features.tokens is None else features.tokens[i : i + 1]
-    return Features(features.descriptors[i : i + 1], features.grid, tokens=tokens)
+    return Features.joined(whole) if len(whole) == len(kept) else None

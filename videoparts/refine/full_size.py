@@ -122,7 +122,7 @@ def _fine(
     at_y, at_x = unclear.nonzero(as_tuple=True)
     if len(at_y) == 0:
         return
-    weights = _weights(cell).to(functions)
+    weights = _weights(cell, functions.device)
     around = F.pad(functions.flatten(0, 1)[None], (1, 1, 1, 1), mode="replicate")[0].flatten(1)
     corner = at_y * (x + 2) + at_x  # of the 3 x 3 working pixels around a cell, among those of ``around``
     rows = (at_y * cell + torch.arange(cell, device=at_y.device)[:, None]) * x + at_x
@@ -145,7 +145,7 @@ def _put(plane: torch.Tensor, rows: torch.Tensor, values: torch.Tensor) -> None:
 
 
 @lru_cache(maxsize=32)
-def _weights(cell: int) -> torch.Tensor:
-    """Bilinear weights of the 3 x 3 working pixels around, for each pixel of a cell: (cell * cell, 9)."""
+def _weights(cell: int, device: torch.device) -> torch.Tensor:
+    """Bilinear weights of the 3 x 3 working pixels around, for each pixel of a cell: (cell * cell, 9) float32."""
     line = Grid(3, 3, 1, 1).row_weights(3 * cell)[cell : 2 * cell]
-    return (line[:, None, :, None] * line[None, :, None, :]).reshape(cell * cell, 9)
+    return (line[:, None, :, None] * line[None, :, None, :]).reshape(cell * cell, 9).to(device)

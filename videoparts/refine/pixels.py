@@ -7,6 +7,8 @@ colours there, and then fill the frame.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 
 from ..config import RefineSettings
@@ -46,9 +48,16 @@ def working_scores(probabilities: torch.Tensor, grid: Grid, size: tuple[int, int
     y = -(-height // cell)
     cell = _cell(height, y)  # the least that makes so many rows: `label_pixels` will find it again
     x = -(-width // cell)
-    rows = grid.row_weights(y, height / cell).to(probabilities)
-    columns = grid.column_weights(x, width / cell).to(probabilities)
+    rows, columns = _weights(grid, (y, x), (height / cell, width / cell), probabilities.device)
     return rows @ probabilities[:, 1:] @ columns.T
+
+
+@lru_cache(maxsize=16)
+def _weights(
+    grid: Grid, size: tuple[int, int], extent: tuple[float, float], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Bilinear weights (y, h) and (x, w) that bring patches to a working picture of ``size``."""
+    return grid.row_weights(size[0], extent[0]).to(device), grid.column_weights(size[1], extent[1]).to(device)
 
 
 @torch.inference_mode()

@@ -203,7 +203,8 @@ class Sampler:
 
         sampled = source.sample_around(count, at, beside=wanted, among=self._among(source, count))
         around = prefetch(self.clock.timed("decode", sampled))
-        done = on_all_cores(lambda task: task(), tasks(), self.extractor.device)
+        # For a GPU too, which sees one frame at a time here: motion is the CPU's.
+        done = on_all_cores(lambda task: task(), tasks(), torch.device("cpu"))
         with closing(around), closing(done):
             yield from done
 
