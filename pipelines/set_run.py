@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +41,7 @@ from videoparts.stream import prefetch
 from .chain import Chain, given_model
 from .picture_inputs import Looked, looked_at
 from .result import edition_of, found_by
+from .run_settings import run_settings
 
 if TYPE_CHECKING:
     from .set_options import Choice, SetOptions
@@ -50,7 +50,6 @@ MODEL = "parts.safetensors"
 _SMALL = 10  # pictures: fewer are a small set
 _SINKS = {"davis": DavisImages, "object": ObjectImages, "mattes": MatteImages, "cutouts": Cutouts}
 _WITH_MATTES = {"mattes", "cutouts"}
-_NO_MATTER = ("offline", "batch_size")  # they change nothing in the masks
 
 
 class SetRun:
@@ -119,21 +118,14 @@ class SetRun:
         refuse_foreign(folder, [*paths, folder / MODEL, folder / FILE], before)
 
     def _settings(self, given: PartModel | None, good: Sequence[CheckedPicture]) -> dict[str, Any]:
-        """All that the masks depend on, as JSON has it. Which parts are shown, and in which formats, is not of it."""
+        """All that the masks depend on, as JSON has it; see `run_settings`."""
         options = self._options
-        fit: dict[str, Any] = asdict(options.fit)
-        if given is not None:
-            assert options.model_file is not None
-            fit = {"parts": len(given), "model": source_sha256(options.model_file)}
         return {
             "pictures": [[one.picture.name, one.sha256] for one in good],
-            "extractor": asdict(options.extractor),
-            "compute": {name: str(value) for name, value in asdict(options.compute).items() if name not in _NO_MATTER},
-            "fit": fit,
+            **run_settings(options, given),
             "augment": _chosen(options.augment, len(good)),
             "common": _chosen(options.common, len(good)),
             "remove_outliers": options.remove_outliers,
-            "refine": asdict(options.refine),
         }
 
     def _write(

@@ -31,6 +31,11 @@ class Part:
         if len(self.colour) != 3 or any(not 0 <= value <= 255 for value in self.colour):
             raise ValueError(f"a colour is three numbers from 0 to 255, got {self.colour}")
 
+    @property
+    def hex(self) -> str:
+        """Its colour as ``#3fa7d6``."""
+        return "#{:02x}{:02x}{:02x}".format(*self.colour)
+
 
 def colour_table(parts: Iterable[Part]) -> Pixels:
     """(256, 3): the colour of each label; black where there is no such part."""

@@ -19,8 +19,9 @@ from .errors import SettingsError
 from .features import Extractor, Features
 from .flow.carrying import carried
 from .flow.keyframes import at_a_time, interval
-from .flow.linked import Scored, linked
+from .flow.linked import linked
 from .flow.links import Links
+from .flow.scored import Scored
 from .flow.window import windowed
 from .frames import FrameBatch, Pixels
 from .grid import Grid

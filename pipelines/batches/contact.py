@@ -14,7 +14,7 @@ from videoparts.config import OverlaySettings
 from videoparts.errors import OutputError, SourceError
 from videoparts.files.atomic import atomic_file
 from videoparts.frames import Pixels, VideoInfo
-from videoparts.masks import Part
+from videoparts.masks import Part, colour_table
 from videoparts.painting.overlay import paint
 from videoparts.reports.tracks import Track
 from videoparts.sources.base import Source
@@ -91,12 +91,9 @@ def _frame(result: Result, source: Source, position: int) -> tuple[Pixels, Pixel
 
 
 def _picture(pixels: Pixels, labels: Pixels, parts: Sequence[Part], info: VideoInfo) -> Pixels:
-    colours = np.zeros((256, 3), np.uint8)
-    for part in parts:
-        colours[part.number] = part.colour
     height, width = _size(info)
     line = max(1, round(info.height / height))  # one pixel of the picture
-    painted = paint(pixels[None], labels[None], colours, OverlaySettings().alpha, line)[0]
+    painted = paint(pixels[None], labels[None], colour_table(parts), OverlaySettings().alpha, line)[0]
     return np.concatenate([_small(half, height, width) for half in (pixels, painted)], axis=1)
 
 

@@ -14,8 +14,9 @@ from videoparts.devices import on_all_cores, on_device
 from videoparts.features import Features
 from videoparts.flow.carrying import carried
 from videoparts.flow.keyframes import interval
-from videoparts.flow.linked import Scored, linked
+from videoparts.flow.linked import linked
 from videoparts.flow.links import Links
+from videoparts.flow.scored import Scored
 from videoparts.flow.window import windowed
 from videoparts.frames import FrameBatch, Pixels
 from videoparts.painting.overlay import paint

@@ -94,19 +94,14 @@ class Masks(MaskOutputs):
         return sorted(set(self.levels))
 
     def settings(self, given: PartModel | None) -> dict[str, Any]:
-        """All that the masks depend on, as JSON has it. Which parts are shown, and in which formats, is not of it."""
+        """All that the masks depend on, as JSON has it; see `run_settings`."""
         from videoparts.sources.source_hash import source_sha256
 
-        fit = asdict(self.fit)
-        if given is not None:
-            assert self.model_file is not None
-            fit = {"parts": len(given), "model": source_sha256(self.model_file)}
+        from ..run_settings import run_settings
+
         return {
             "source": {"sha256": source_sha256(self.input), **asdict(self.source)},
-            "extractor": asdict(self.extractor),
-            "compute": {name: str(value) for name, value in asdict(self.compute).items() if name not in _NO_MATTER},
-            "fit": fit,
-            "refine": asdict(self.refine),
+            **run_settings(self, given),
             "levels": self._levels,
             "keep_features": self.keep_features,
         }
@@ -130,10 +125,10 @@ class Masks(MaskOutputs):
         from videoparts.sinks.formats import FORMATS, formats_of
         from videoparts.sources.source_hash import source_sha256
 
-        from ..chain import AtLevel
         from ..labelling import all_entries
         from ..outputs import Outputs
         from ..result import edition_of, found_by
+        from ..takers import AtLevel
 
         model, finest = self.models(chain, source, given, run)
         formats = {*self.formats}
@@ -166,9 +161,6 @@ class Masks(MaskOutputs):
         chain.terminal.say(f"wrote {', '.join(sorted(p for paths in manifest.formats.values() for p in paths))}")
         chain.terminal.say(f"to {self.output}")
         return manifest
-
-
-_NO_MATTER = ("offline", "batch_size")  # they change nothing in the masks
 
 
 def _tapped(entries: Generator[Entry, None, None], sinks: list[Any]) -> Generator[Entry, None, None]:

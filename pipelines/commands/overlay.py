@@ -29,7 +29,8 @@ class Overlay(MaskOptions):
         """Run the command."""
         from videoparts.sinks.videos.overlay_video import OverlayVideo
 
-        from ..chain import Chain, Coverage, colours_of, given_model
+        from ..chain import Chain, colours_of, given_model
+        from ..takers import Coverage
 
         chain = Chain(self, Terminal(self.quiet))
         given = given_model(self)

@@ -71,7 +71,8 @@ def _averaged(items: Iterable[PartMasks], edition: Edition) -> Iterator[PartMask
     from torch import device, from_numpy  # takes its time, and no other edit needs it
 
     from ..devices import on_all_cores
-    from ..flow.linked import Scored, linked
+    from ..flow.linked import linked
+    from ..flow.scored import Scored
     from ..flow.window import windowed
 
     numbers = np.array([0, *(part.number for part in edition.parts)], dtype=np.uint8)

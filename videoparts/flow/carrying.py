@@ -15,8 +15,8 @@ from ..clock import StageClock
 from ..devices import MOST_AT_A_TIME, on_all_cores
 from ..frames import FrameBatch
 from .keyframes import Stretch, stretches
-from .linked import Scored
 from .links import Link, Links
+from .scored import Scored
 from .ways import Scores, Way
 
 T = TypeVar("T")

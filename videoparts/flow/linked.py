@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -15,15 +14,6 @@ from ..frames import FrameBatch, Pixels
 from .links import Link, Links, link, link_luma
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, repr=False)
-class Scored:
-    """Frames on their way from the ViT to labels."""
-
-    frames: FrameBatch
-    links: Links  # (N,) empty where nobody needs them
-    scores: torch.Tensor  # (N, C, y, x) float32, of `refine.pixels.working_scores`, on any device
 
 
 def linked(

@@ -22,7 +22,7 @@ import torch
 from ..clock import StageClock
 from ..devices import cores_each
 from ..stream import close, ordered
-from .linked import Scored
+from .scored import Scored
 from .ways import Plane, Scores, Walk, Way, in_fours
 
 T = TypeVar("T")

@@ -220,7 +220,7 @@ class Manifest:
         return {
             "number": part.number,
             "name": part.name,
-            "colour": "#{:02x}{:02x}{:02x}".format(*part.colour),
+            "colour": part.hex,
             "coverage": presence.share,
             "present": presence.present,
         }

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..equal_runs import equal_runs
 from ..errors import OutputError
 from ..files.archives import write_npz
 from ..files.atomic import atomic_file
@@ -199,9 +200,8 @@ def _names(name: str) -> tuple[str, str]:
 
 def _runs(name: str, planes: Pixels) -> dict[str, npt.NDArray[Any]]:
     """Planes (n, H, W) as runs of equal values: a fifth of the time that zlib takes for all pixels."""
-    flat = planes.ravel()
-    start = np.flatnonzero(np.concatenate([[True], flat[1:] != flat[:-1]]))
-    return dict(zip(_names(name), (flat[start], np.diff(start, append=flat.size).astype(np.uint32)), strict=True))
+    values, lengths = equal_runs(planes.ravel())
+    return dict(zip(_names(name), (values, lengths.astype(np.uint32)), strict=True))
 
 
 def _from_runs(name: str, arrays: Mapping[str, npt.NDArray[Any]], shape: tuple[int, ...]) -> Pixels:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ...equal_runs import equal_runs
 from ...frames import Integers, Pixels
 
 _BITS = 5
@@ -55,10 +56,9 @@ class Runs:
 def runs_of(labels: Pixels) -> dict[int, Runs]:
     """The runs of every label but 0 that is in ``labels`` (H, W) uint8."""
     height, width = labels.shape
-    flat = labels.T.ravel()
-    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
-    ends = np.append(starts[1:], flat.size)
-    values = flat[starts]
+    values, lengths = equal_runs(labels.T.ravel())
+    ends = np.cumsum(lengths)
+    starts = ends - lengths
     found = {}
     for label in np.unique(values).tolist():
         if label:

@@ -171,10 +171,7 @@ class Viewer:
             "times": self._times.tolist(),
             "index": self._index.tolist(),
             "names": self._names or None,
-            "parts": [
-                {"number": part.number, "name": part.name, "colour": "#{:02x}{:02x}{:02x}".format(*part.colour)}
-                for part in self._parts
-            ],
+            "parts": [{"number": part.number, "name": part.name, "colour": part.hex} for part in self._parts],
             "area": [[round(share, 6) for share in areas] for areas in self._areas],
         }
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from ...equal_runs import equal_runs
 from ...frames import Integers, Pixels
 
 _LONGEST = 0xFFFF
@@ -25,9 +26,7 @@ def runs(labels: Pixels) -> tuple[Pixels, Integers]:
     >>> runs(np.array([[0, 0, 7], [7, 7, 1]], np.uint8))
     (array([0, 7, 1], dtype=uint8), array([2, 3, 1]))
     """
-    flat = labels.ravel()
-    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
-    values, lengths = flat[starts], np.diff(starts, append=flat.size).astype(np.int64)
+    values, lengths = equal_runs(labels.ravel())
     pieces = -(-lengths // _LONGEST)
     if len(lengths) == pieces.sum():
         return values, lengths
