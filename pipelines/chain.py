@@ -32,6 +32,8 @@ from .options import MaskOptions, PartOptions
 from .takers import Sink
 from .terminal import Terminal
 
+_COARSE = 4  # of so many patches one, on average, is enough: every other row and column
+
 
 @dataclass
 class Chain:
@@ -63,6 +65,7 @@ class Chain:
         total = frames_to_sample(settings, len(sources))
         if len(sources) == 1:  # one that is opened when it is taken is not opened for that
             total = min(total, sources[0].info.frames or total)
+            self._note_thinned(total, sources[0], extractor)
         with self.terminal.bar("fit", total) as advance:
             return fit_parts(
                 sources,
@@ -73,6 +76,16 @@ class Chain:
                 on_frames=advance,
                 on_source=lambda source: self.terminal.note(*source.notes),
                 keys=self.options.refine.keys if isinstance(self.options, MaskOptions) else 1,
+            )
+
+    def _note_thinned(self, frames: int, source: Source, extractor: ViTExtractor) -> None:
+        """Say where so many frames are wished for that each is seen coarsely: more frames can be worse then."""
+        grid, settings = extractor.grid((source.info.height, source.info.width)), self.options.fit
+        patches, kept = grid.rows * grid.columns, settings.descriptors // frames
+        if kept * _COARSE < patches:
+            self.terminal.note(
+                f"of each of {frames} frames {kept} of {patches} patches are kept, which can find the object less "
+                f"well; take fewer --frames, or --descriptors {frames * patches // _COARSE}"
             )
 
     def fit_set(self, pictures: PictureSource, *, views: bool = False, common: bool = False) -> PartModel:

@@ -21,7 +21,8 @@ from typing import Annotated, Any, Union
 
 import tyro
 
-from videoparts.errors import VideoPartsError
+from videoparts import __version__
+from videoparts.errors import SettingsError, VideoPartsError
 from videoparts.out_of_memory import out_of_memory
 from videoparts.presets import DEFAULT, PRESETS, Preset, PresetName
 
@@ -89,6 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
     command: Command | None = None
+    if arguments == ["--version"]:
+        print(f"videoparts {__version__}")
+        return 0
     try:
         command = parse(arguments or ["--help"])
         command.run()
@@ -117,6 +121,8 @@ def parse(arguments: Sequence[str]) -> Command:
         VideoPartsError: an option is wrong.
         SystemExit: help was asked for (0), or the command line cannot be read (2, one line is printed).
     """
+    if "" in arguments:
+        raise SettingsError("an argument is empty, as a shell variable is that was never set; leave it out or fill it")
     if arguments[:1] == ["batch"] and arguments[1:2] and arguments[1].endswith(".toml"):
         from .batches.jobs_file import arguments_of
 
@@ -175,20 +181,40 @@ def _read(kind: Any, arguments: Sequence[str], program: str, default: object = N
             return tyro.cli(kind, args=list(arguments), prog=program, config=_CONFIG, **extra)
     except SystemExit as stop:
         if stop.code:
-            raise SystemExit(_fail(_one_line(said.getvalue()))) from None
+            raise SystemExit(_fail(_one_line(said.getvalue()) + _of_dashes(arguments))) from None
         raise
 
 
+def _of_dashes(arguments: Sequence[str]) -> str:
+    """What to do about a file whose name looks like an option; nothing, where there is none."""
+    named = next((one for one in arguments if one.startswith("-") and Path(one).exists()), None)
+    return "" if named is None else f"; if you mean the file, write ./{named}"
+
+
 def _one_line(box: str) -> str:
-    """tyro's framed message on one line, without its frame."""
+    """tyro's framed message on one line, without its frame, title, help texts and types."""
+    _title, *pieces = _RULES.split(box)
     paragraphs, hint = [], ""
-    for paragraph in re.split(r"│ ─+ │|[╭╰][^\n]*", box):
-        text = " ".join(paragraph.replace("│", " ").split())
+    for piece in pieces or [box]:
+        text = " ".join(piece.replace("│", " ").split())
         if text.startswith("For full helptext"):
             hint = "; see " + text.partition(" videoparts")[1].strip() + text.partition(" videoparts")[2]
-        elif text:
+        elif text and not text.startswith("Argument helptext:"):
+            for said, plainly in _PLAINLY:
+                text = re.sub(said, plainly, text)
             paragraphs.append(text)
     return "; ".join(paragraphs) + hint
+
+
+# Lines that are no text; where a terminal knows no others, they are of hyphens, and there is no frame.
+_RULES = re.compile(r"^(?:[╭╰].*|[ │]*[─-]{8,}[ │]*)$", re.MULTILINE)
+# What tyro and Python say of a value that cannot be read, and what a user can do with.
+_PLAINLY = (
+    (r"^Error parsing (--\S+): ", r"\1: "),
+    (r"no type matching (\S+) could be instantiated from \[(.*?)\]\. Got errors: .*", r"\2 is not \1"),
+    (r"could not convert string to float: (.*)", r"\1 is no number"),
+    (r"invalid literal for int\(\) with base 10: (.*)", r"\1 is no whole number"),
+)
 
 
 def _less(command: Command | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, ClassVar, TypeVar
 
 import tyro
 from tyro.constructors import PrimitiveConstructorSpec
@@ -86,6 +86,12 @@ class PartOptions(ExtractorOptions):
     """How parts are found: what every command that needs a part model takes."""
 
     fit: FitSettings = field(default_factory=FitSettings)
+    of_vote: ClassVar[tuple[str, ...]] = ("threshold", "votes", "elbow")  # options that mean nothing without it
+
+    def __post_init__(self) -> None:
+        changed = [name for name in self.of_vote if getattr(self.fit, name) != getattr(FitSettings(), name)]
+        if changed and self.fit.foreground != "vote":
+            raise SettingsError(f"--{changed[0]} is of --foreground vote: add that, or leave it out")
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,7 @@ class MaskOptions(PartOptions):
     """Keep the part model in this file (.safetensors)."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.include and self.exclude:
             raise SettingsError("give --include or --exclude, not both")
         for option, numbers in (("--include", self.include), ("--exclude", self.exclude)):
@@ -112,6 +119,8 @@ class MaskOptions(PartOptions):
         for option, where in (("--object", self.fit.object), ("--box", self.fit.box)):
             if self.model_file is not None and where is not None:
                 raise SettingsError(f"{option} says what to fit, and --model-file is fitted already: leave one out")
+        if self.model_file is not None and self.fit.foreground == "vote":
+            raise SettingsError("--foreground says how to fit, and --model-file is fitted already: leave one out")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import tyro
 
@@ -44,6 +44,7 @@ class SetOptions(MaskOptions):
     empty. Takes one more look at every picture."""
     quiet: Quiet = False
     """Say nothing but errors."""
+    of_vote: ClassVar[tuple[str, ...]] = ("threshold", "elbow")  # --votes is what --common needs, too
 
     @staticmethod
     def adapted(preset: Preset) -> Preset:

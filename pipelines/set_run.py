@@ -88,7 +88,7 @@ class SetRun:
                 self._chain.terminal.insist(*looked.lines())
                 raise FitError(
                     f"{self._where()}: 1 picture that can be used, and what pictures have in common takes two; add "
-                    "some, give --model-file, or use videoparts masks for one"
+                    "some, or give --model-file"
                 )
             self._write(given, looked, before, new)
         return looked

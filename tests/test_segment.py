@@ -21,7 +21,8 @@ from videoparts.features import Features
 from videoparts.fit import fit_parts
 from videoparts.flow.dense import Flow
 from videoparts.flow.links import link_luma
-from videoparts.flow.window import Scored, windowed
+from videoparts.flow.scored import Scored
+from videoparts.flow.window import windowed
 from videoparts.foreground import finding
 from videoparts.foreground.evidence import Cues
 from videoparts.foreground.finding import find_foreground
@@ -345,3 +346,11 @@ def test_chances_are_not_to_be_had_with_key_frames() -> None:
     source, extractor = clip(), ColourExtractor()
     with pytest.raises(SettingsError, match="keys = 4"):
         segment(source, extractor, fit_parts(source, extractor, FIT), RefineSettings(keys=4), chances=True)
+
+
+def test_more_frames_than_there_are_change_nothing() -> None:
+    source, extractor = clip(12), ColourExtractor()
+    all_of_them, far_more = (
+        fit_parts(source, extractor, FitSettings(parts=3, frames=frames)) for frames in (12, 100_000)
+    )
+    assert_same(all_of_them, far_more)

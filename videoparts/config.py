@@ -107,7 +107,7 @@ class FitSettings:
     """How one part model is learned from sampled frames (paper, sections 3 and 4)."""
 
     parts: int | Literal["auto"] = 4
-    """Parts of the object; auto: as many as the clip has reason for."""
+    """Parts of the object, 1 to 16; auto: as many as the clip has reason for."""
     frames: int = 16
     """Frames sampled evenly over all inputs together; of each of several inputs, 4 at least."""
     descriptors: int = 60_000
@@ -123,9 +123,10 @@ class FitSettings:
     """Look at an object that fills much of the frame from twice as far too, for probe: in a close-up, the ViT sees
     details instead of the whole."""
     object: str | None = None
-    """Where the object is: x,y@time, a point in pixels of the frame at that time, as in 320,180@1.5."""
+    """Where the object is: x,y@time, a point in pixels of the frame at that time, as in 320,180@1.5. Without a time:
+    of the first frame."""
     box: str | None = None
-    """A box around the object: x0,y0,x1,y1@time, in pixels of the frame at that time."""
+    """A box around the object: x0,y0,x1,y1@time, in pixels of the frame at that time, or of the first."""
     votes: float | None = None
     """Share of the frames' votes that a cluster needs to be foreground, for vote. Unset: 0.75, as in the paper."""
     threshold: float | None = None
@@ -155,7 +156,7 @@ class OverlaySettings:
     alpha: float = 0.55
     """Opacity of the part colours, 0 to 1."""
     outline: int = 1
-    """Width in pixels of a line around each part; 0: none."""
+    """Width in pixels of a line around each part, up to 64; 0: none."""
     side_by_side: bool = False
     """The original on the left, the parts on a checkerboard on the right."""
     codec: str | None = None
@@ -178,17 +179,17 @@ class RefineSettings:
     """How patch scores become pixel labels."""
 
     radius: int = 4
-    """Radius of the guided filter, in 120ths of the frame's short side. 0: plain bilinear upsampling."""
+    """Radius of the guided filter, in 120ths of the frame's short side, up to 64. 0: plain bilinear upsampling."""
     eps: float = 1e-5
     """Regularisation of the guided filter: smaller follows weaker edges. Colours run from 0 to 1."""
     steps: int = 5
-    """Rounds in which pixels of a colour agree whether they are the object. 0: the guided filter alone."""
+    """Rounds in which pixels of a colour agree whether they are the object, up to 100. 0: the guided filter alone."""
     keys: int = 1
-    """Every so many frames the ViT sees one, and others that cannot be followed from it. The scores of the frames
-    between are carried to them along the optical flow. 1: it sees every frame."""
+    """Every so many frames, up to 64, the ViT sees one, and others that cannot be followed from it. The scores of the
+    frames between are carried to them along the optical flow. 1: it sees every frame."""
     window: int = 9
-    """Frames averaged around each, along the optical flow, so that labels do not flicker: an odd number. For where the
-    object ends, those near count most. 0: each frame alone."""
+    """Frames averaged around each, along the optical flow, so that labels do not flicker: an odd number up to 31. For
+    where the object ends, those near count most. 0: each frame alone."""
     specks: float = 0.01
     """Drop islands of the object that are smaller than this share of its largest piece in the frame, or nowhere as
     certain as that is; fill holes, and give crumbs of a part to the parts around, if half as large. 0: keep them."""

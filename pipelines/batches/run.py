@@ -61,6 +61,8 @@ class BatchRun:
         """Find out what is to be done, and say it."""
         batch = self._batch
         given = self._journal.entries
+        if batch.retry_failed and not given:
+            raise SettingsError(f"--retry-failed: no batch has begun in {batch.output} yet; leave it out")
         taken = {entry.input: entry.clip for entry in given.values()}
         found = find_clips(batch.inputs, batch.output, listed=sys.stdin.buffer.read, taken=taken)
         with self._terminal.bar("look", len(found.clips), unit="clip") as advance:

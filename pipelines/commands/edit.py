@@ -35,7 +35,7 @@ class Edit:
 
     Nothing is found anew, so it takes seconds. Parts are given by number or name; numbers stay what they are, whatever
     happens to other parts. What is done is kept in OUTPUT/edits.json, a line an edit, and can be taken back. Edits that
-    cannot be done change nothing.
+    cannot be done change nothing. OUTPUT/levels, of masks --levels, stays as it was found.
     """
 
     output: tyro.conf.Positional[Path]
@@ -154,7 +154,7 @@ class _Work:
 
     def write(self, formats: Sequence[Format]) -> None:
         """Write all formats, the page if there was one, the edits and the manifest."""
-        from ..outputs import PAGE, Outputs
+        from ..outputs import LEVELS, PAGE, Outputs
         from ..result import entries_without_pixels, kept_entries
 
         result, run, manifest = self._result, self._result.run, self._result.manifest
@@ -180,6 +180,8 @@ class _Work:
         self._terminal.say(*written.report.lines())
         self._terminal.times(clock, len(manifest.frames))
         self._terminal.say(f"wrote {', '.join(sorted(p for paths in outputs.paths.values() for p in paths))}")
+        if (self._command.output / LEVELS).is_dir():
+            self._terminal.note(f"{LEVELS}/ stays as it was found: edits are about the parts of {self._command.output}")
 
     def _source(self) -> Source:
         source = self._result.source(self._command.input)

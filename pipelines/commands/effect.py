@@ -53,6 +53,10 @@ class EffectCommand:
     quiet: Quiet = False
     """Say nothing but errors."""
 
+    def __post_init__(self) -> None:
+        if self.colour is not None and self.do not in ("tint", "cutout"):
+            raise SettingsError(f"--colour is of tint and cutout, not of {self.do}: leave it out")
+
     def run(self) -> None:
         """Run the command."""
         from videoparts.clock import StageClock

@@ -45,7 +45,8 @@ class Pca(ExtractorOptions):
     """A folder for pictures: rgb/ in colour, component-1/ and so on in grey. Or a video: .mp4, .mov, .mkv, .webm,
     .avi."""
     components: int = 3
-    """Components of which grey pictures are written. The first three make the colours."""
+    """Components of which grey pictures are written, 1 to 64. The first three make the colours: with fewer there is no
+    rgb/."""
     each: bool = False
     """Components of each picture alone: more contrast, but a colour means something else in each."""
     foreground: bool = False

@@ -15,7 +15,7 @@ from videoparts.clock import StageClock
 from videoparts.config import RefineSettings
 from videoparts.errors import SettingsError
 from videoparts.flow import links, window
-from videoparts.flow.linked import Scored
+from videoparts.flow.scored import Scored
 from videoparts.flow.window import windowed
 from videoparts.frames import FrameBatch, Pixels
 

@@ -26,6 +26,7 @@ from videoparts.pipelines.main import main
 from videoparts.pipelines.main import parse as parse_command
 from videoparts.pipelines.options import MaskOptions
 
+from videoparts import __version__
 from videoparts.config import ComputeSettings
 from videoparts.masks import PartMasks
 from videoparts.parts.model import PartModel
@@ -539,3 +540,58 @@ def test_importing_loads_nothing_heavy() -> None:
     code = "import sys, videoparts, videoparts.pipelines.main; print('torch' in sys.modules, 'av' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert said.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["overlay", "", "-o", "a.mp4"], "an argument is empty"),
+        (["overlay", "a.mp4", "-o", "b.mp4", "--parts", "all"], "--parts: 'all' is not INT|{auto}; see videoparts"),
+        (
+            ["overlay", "a.mp4", "-o", "b.mp4", "--alpha", "x"],
+            "--alpha: 'x' is no number; see videoparts",
+        ),
+        (["overlay", "a.mp4", "-o", "b.mp4", "--frames", "x"], "--frames: 'x' is no whole number; see"),
+        (["overlay", "a.mp4", "-o", "b.mp4", "--include", "head"], "'head' is no list of numbers, as in 1,3; see"),
+        (["overlay", "a.mp4", "-o", "b.mp4", "--votes", "0.5"], "--votes is of --foreground vote"),
+        (["overlay", "a.mp4", "-o", "b.mp4", "--elbow", "0.5"], "--elbow is of --foreground vote"),
+        (["overlay", "-a file.mp4", "-o", "b.mp4"], "if you mean the file, write ./-a file.mp4"),
+        (["cosegment", "a.mp4", "b.mp4", "-o", "out"], "a.mp4: is no picture by its name; give .jpg"),
+        (["extract", "a.mp4", "b.mp4", "-o", "out"], "a.mp4: is no picture by its name; give .jpg"),
+        (["batch", "a.mp4", "-o", "out", "--retry-failed"], "--retry-failed: no batch has begun in out yet"),
+        (["view", "clips"], "clips: no manifest.json here; give a clip's folder, such as clips/one"),
+        (
+            ["effect", "a.mp4", "--masks", "m", "--part", "1", "--do", "blur", "--colour", "#fff000", "-o", "b.mp4"],
+            "--colour is of tint and cutout, not of blur",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_is_asked_and_means_nothing_is_refused_in_a_line(
+    arguments: list[str],
+    said: str,
+    short_clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.mp4", "b.mp4", "-a file.mp4"):
+        Path(name).symlink_to(short_clip)
+    (tmp_path / "clips" / "one").mkdir(parents=True)
+    (tmp_path / "clips" / "one" / "manifest.json").touch()
+    before = left_in(tmp_path)
+    try:
+        status = main(arguments)
+    except SystemExit as stop:
+        status = int(stop.code or 0)
+    assert status == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("videoparts: ")
+    assert said in line
+    assert left_in(tmp_path) == before
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"videoparts {__version__}\n"

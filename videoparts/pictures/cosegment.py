@@ -78,8 +78,8 @@ def fit_pictures(
     """
     settings = replace(settings or FitSettings(), motion="off", afar=False)
     clock = clock or StageClock()
-    count = max(1, min(settings.frames, len(pictures.selected)))
-    drawn = Sampler(extractor, settings, cache, clock, on_pictures).draw(pictures, count, 0)
+    count = min(settings.frames, len(pictures.selected))
+    drawn = Sampler(extractor, settings, cache, clock, on_pictures).draw(pictures, settings.frames, 0)
     if not drawn.frames:
         raise FitError(f"{drawn.path}: holds no picture to learn from")
     if drawn.plain:

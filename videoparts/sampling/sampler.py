@@ -105,6 +105,7 @@ class Sampler:
         seed = _seed(self.settings) if clip == 0 else None
         if seed is not None:
             seed.require_inside(source.info)
+        count = max(1, min(count, len(source.selected)))  # or each would be left with fewer patches than it may keep
         most = max(1, self.settings.descriptors // count)
         seen: list[_Seen] = []
         motions: list[Motion] = []

@@ -78,7 +78,7 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         if kind == "tty":
             raise SourceError(f"{path}: this is text, not a video; give a video file or a folder of pictures")
         if kind.endswith("_pipe") or kind == "image2":
-            raise SourceError(f"{path}: this is a single picture; give a video file or the folder it lies in")
+            raise SourceError(f"{path}: this is a single picture; give a video file, or a folder with the frames alone")
         streams = [s for s in container.streams.video if not _is_cover(s)]
         if not streams:
             what = "sound but no video" if container.streams.audio else "no video"

@@ -49,6 +49,8 @@ def _files(path: Path) -> list[Path]:
         if not path.is_dir():
             if not path.exists():
                 raise SourceError(f"{path}: there is no such picture or folder; check the path")
+            if path.suffix.lower() not in SUFFIXES:  # of a video, its first frame would be read
+                raise SourceError(f"{path}: is no picture by its name; give {', '.join(SUFFIXES)} files, or folders")
             return [path]
         found = [file for file in path.iterdir() if is_frame(file)]
     except OSError as error:

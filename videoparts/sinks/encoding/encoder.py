@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -65,7 +65,7 @@ _HABITS = {
         (("x264-params", _X264),),
         (("x264-params", f"{_X264}:partitions=i8x8,i4x4"),),
     ),
-    "libx265": _Habits(20, 51, ("preset", "veryfast")),
+    "libx265": _Habits(20, 51, ("preset", "veryfast"), (("x265-params", "log-level=error"),)),  # else it talks
     # With row-mt the bytes would tell one thread from several; tiles are enough for them.
     "libvpx-vp9": _Habits(
         30, 63, ("deadline", "realtime"), (("cpu-used", "8"), ("row-mt", "0"), ("tile-columns", "2"), ("b", "0"))
@@ -75,6 +75,9 @@ _HABITS = {
     "libsvtav1": _Habits(30, 63, ("preset", "9")),
     "libaom-av1": _Habits(30, 63, ("cpu-used", "8"), (("row-mt", "1"), ("usage", "realtime"))),
 }
+_OF_X264 = ("libx264", "libx264rgb", "libx265")
+_FAST = ("ultrafast", "superfast", "veryfast", "faster", "fast")
+_X264_SPEEDS = (*_FAST, "medium", "slow", "slower", "veryslow", "placebo", *"0123456789")
 _FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION: packets last as long as their frames
 _BITS_A_PIXEL = 0.3  # for encoders that know no constant quality: plenty, so that the picture stays good
 
@@ -194,14 +197,16 @@ def _try_open(context: VideoCodecContext, asked: dict[str, str]) -> None:
         context.open()
     except av.FFmpegError as error:
         wrong = f"refuses {told}" if asked else f"refuses frames of {context.width} x {context.height}"
-        remedy = "leave --quality and --speed out" if asked else "choose another"
+        remedy = f"leave {_options(asked)} out" if asked else "choose another"
         raise SettingsError(f"--codec {codec} {wrong} ({error.strerror}): {remedy}") from error
     unknown = [name for name in context.options if name in asked]
     if unknown:
-        raise SettingsError(
-            f"--codec {codec} knows no {' and no '.join(unknown)}: leave "
-            f"{' and '.join('--quality' if name == 'crf' else '--speed' for name in unknown)} out"
-        )
+        raise SettingsError(f"--codec {codec} knows no {' and no '.join(unknown)}: leave {_options(unknown)} out")
+
+
+def _options(asked: Iterable[str]) -> str:
+    """Ours, of an encoder's."""
+    return " and ".join("--quality" if name == "crf" else "--speed" for name in asked)
 
 
 def _asked(codec: str, quality: int | None, speed: str | None) -> dict[str, str]:
@@ -212,6 +217,10 @@ def _asked(codec: str, quality: int | None, speed: str | None) -> dict[str, str]
             raise SettingsError(f"--quality of {codec} runs from 0 to {habits.worst}, got {quality}")
         asked["crf"] = str(quality)
     if speed is not None:
+        if (
+            codec in _OF_X264 and speed not in _X264_SPEEDS and not (speed.isdecimal() and len(speed) == 1)
+        ):  # it would say so itself, on the terminal
+            raise SettingsError(f"--speed of {codec} is ultrafast, veryfast, medium, slow and so on, got {speed!r}")
         name = habits.speed[0] if habits is not None else "preset"
         asked["cpu-used" if name == "deadline" and speed.isdecimal() else name] = speed
     return asked
