@@ -388,7 +388,7 @@ def test_a_cutout_has_the_matte_as_alpha(out: Path, short_clip: Path, tmp_path: 
         (["--part", "tail", "--do", "blur"], "there is no part tail"),
         (["--part", "1", "--do", "tint", "--strength", "3"], "--strength of tint"),
         (["--part", "1", "--do", "tint", "--colour", "red"], "is no colour"),
-        (["--part", "", "--do", "blur"], "name a part"),
+        (["--part", ",", "--do", "blur"], "name a part"),
         (["--part", "1", "--do", "blur", "--quality", "999"], "--quality of libx264 runs from 0 to 51, got 999"),
     ],
 )

@@ -187,9 +187,8 @@ class Manifest:
             given = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
         except FileNotFoundError:
             within = sorted(one.parent for one in Path(folder).glob(f"*/{FILE}"))
-            remedy = (
-                f"give a clip's folder, such as {within[0]}" if within else "give what videoparts masks has written"
-            )
+            make = f"make one with: videoparts masks CLIP -o {folder}"
+            remedy = f"give a clip's folder, such as {within[0]}" if within else make
             raise SourceError(f"{folder}: no {FILE} here; {remedy}") from None
         except OSError as error:
             raise SourceError(f"{path}: {error.strerror or error}; give a folder that can be read") from error
