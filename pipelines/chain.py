@@ -85,7 +85,7 @@ class Chain:
         if kept * _COARSE < patches:
             self.terminal.note(
                 f"of each of {frames} frames {kept} of {patches} patches are kept, which can find the object less "
-                f"well; take fewer --frames, or --descriptors {frames * patches // _COARSE}"
+                f"well; take fewer --frames, or --descriptors {frames * -(-patches // _COARSE)}"
             )
 
     def fit_set(self, pictures: PictureSource, *, views: bool = False, common: bool = False) -> PartModel:

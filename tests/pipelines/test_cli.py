@@ -595,3 +595,14 @@ def test_what_is_asked_and_means_nothing_is_refused_in_a_line(
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"videoparts {__version__}\n"
+
+
+def test_frames_that_are_seen_coarsely_are_told_of(
+    short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["fit", str(short_clip), "-o", str(tmp_path / "a.safetensors"), *QUICK, "--load-size", "224"]
+    assert main([*command, "--descriptors", "600"]) == 0
+    told = re.search(r"note: of each of 6 frames 100 of 448 patches.* --descriptors (\d+)", capsys.readouterr().err)
+    assert told
+    assert main([*command, "--descriptors", told[1]]) == 0
+    assert "patches are kept" not in capsys.readouterr().err

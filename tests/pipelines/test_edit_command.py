@@ -130,6 +130,16 @@ def test_the_report_after_a_merge_is_that_of_a_report_on_the_merged_labels(out: 
     assert manifest.report == Report.from_json(json.loads(json.dumps(anew.finish().to_json())))
 
 
+def test_other_levels_stay_as_they_were_found_and_that_is_told(
+    out: Path, short_clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["masks", str(short_clip), "-o", str(out), *QUICK, "--levels", "2", "--keep-features"]) == 0
+    assert main(["edit", str(out), "--drop", "1"]) == 0
+    assert "levels/ stays as it was found" in capsys.readouterr().err
+    assert (np.asarray(Image.open(next(iter(sorted((out / "levels" / "2").iterdir()))))) == 1).any()
+    assert not (np.asarray(Image.open(out / "davis" / "00000.png")) == 1).any()
+
+
 def test_undone_everything_is_as_it_was(found: Path, out: Path) -> None:
     for edit in (["--rename", "1=head"], ["--merge", "1,2"], ["--split", "4"], ["--smooth", "3"], ["--reorder", "3,1"]):
         assert main(["edit", str(out), *edit, "-q"]) == 0
