@@ -19,7 +19,10 @@ import torch
 _BEST = 0.011  # share of a frame's patches that are its best
 _AWAY = 0.1  # heights of the frame that a patch is away from the object, to be background for certain
 _LEAST_BACKGROUND = 0.2  # share of a frame that must be background for it to tell anything
-_KEPT = 0.5  # quantile of the shares that would keep each sampled frame empty without the object
+# Quantile of the shares that would keep each sampled frame empty without the object. With 0.8, J of seven clips is .006
+# higher and of 28 views of them .003, but in pieces of their frames without the object half as much again is taken for
+# it: .069 of the picture instead of .044.
+_KEPT = 0.5
 _MOST = 0.5  # of what a frame lacks
 
 
