@@ -354,3 +354,19 @@ def test_more_frames_than_there_are_change_nothing() -> None:
         fit_parts(source, extractor, FitSettings(parts=3, frames=frames)) for frames in (12, 100_000)
     )
     assert_same(all_of_them, far_more)
+
+
+@pytest.mark.parametrize("matte", [False, True])
+def test_the_way_of_a_gpu_gives_the_same(matte: bool) -> None:
+    """There, one thread tells the device what to do, and others do what is left. A numbered CPU goes that way, too."""
+    source, extractor, other = clip(), ColourExtractor(), ColourExtractor()
+    other.device = torch.device("cpu", 0)
+    assert other.device != extractor.device
+    model = fit_parts(source, extractor, FIT)
+    for one, two in zip(
+        segment(source, extractor, model, matte=matte), segment(source, other, model, matte=matte), strict=True
+    ):
+        assert np.array_equal(one.frames.index, two.frames.index)
+        assert np.array_equal(one.labels, two.labels)
+        assert (one.matte is None) == (not matte)
+        assert one.matte is None or np.array_equal(one.matte, two.matte)  # type: ignore[arg-type]
