@@ -13,7 +13,7 @@ from videoparts.config import OverlaySettings, RefineSettings
 from videoparts.devices import on_all_cores, on_device
 from videoparts.features import Features
 from videoparts.flow.carrying import carried
-from videoparts.flow.keyframes import interval
+from videoparts.flow.keyframes import at_a_time, interval
 from videoparts.flow.linked import linked
 from videoparts.flow.links import Links
 from videoparts.flow.scored import Scored
@@ -63,7 +63,7 @@ class Stages:
         folder: Path,
     ) -> None:
         self._clip, self._part, self._extractor = clip, part, extractor
-        self._parts, self._refine, self._folder = parts, refine, folder
+        self._parts, self._refine, self._folder = parts.on(extractor.device), refine, folder
         self._device = extractor.device
         self._batches = list(part.batches(extractor.batch_size))
         self._every = interval(refine.keys, part.info)
@@ -160,7 +160,11 @@ class Stages:
 
     def _carry(self) -> Iterator[Scored]:
         return carried(
-            self._linked, self._every, self._part.selected.index, lambda frame: self._place_of[int(frame.index[0])]
+            self._linked,
+            self._every,
+            self._part.selected.index,
+            lambda frame: self._place_of[int(frame.index[0])],
+            most=at_a_time(self._every, self._part.info),
         )
 
     def _average(self) -> Iterator[Scored]:

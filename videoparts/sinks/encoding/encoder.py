@@ -217,9 +217,7 @@ def _asked(codec: str, quality: int | None, speed: str | None) -> dict[str, str]
             raise SettingsError(f"--quality of {codec} runs from 0 to {habits.worst}, got {quality}")
         asked["crf"] = str(quality)
     if speed is not None:
-        if (
-            codec in _OF_X264 and speed not in _X264_SPEEDS and not (speed.isdecimal() and len(speed) == 1)
-        ):  # it would say so itself, on the terminal
+        if codec in _OF_X264 and speed not in _X264_SPEEDS:  # it would say so itself, on the terminal
             raise SettingsError(f"--speed of {codec} is ultrafast, veryfast, medium, slow and so on, got {speed!r}")
         name = habits.speed[0] if habits is not None else "preset"
         asked["cpu-used" if name == "deadline" and speed.isdecimal() else name] = speed
