@@ -18,8 +18,8 @@ import torch
 from videoparts.pipelines.batches.clip import Clip
 from videoparts.pipelines.batches.pieces import Piece, keep_piece, label_piece
 from videoparts.pipelines.batches.work import Task, Worker, masks_of
+from videoparts.pipelines.command_line import parse
 from videoparts.pipelines.commands.batch import Batch
-from videoparts.pipelines.main import parse
 from videoparts.pipelines.terminal import Terminal
 
 from videoparts.results.runs import Run, run_key

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from places import ROOT
-from videoparts.pipelines.main import parse
+from videoparts.pipelines.command_line import parse
 
 import videoparts
 from videoparts.config import ComputeSettings

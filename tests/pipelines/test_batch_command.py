@@ -23,8 +23,9 @@ from videoparts.pipelines.batches.events import Event
 from videoparts.pipelines.batches.journal import Journal
 from videoparts.pipelines.batches.run import BatchRun
 from videoparts.pipelines.batches.work import Task, Worker
+from videoparts.pipelines.command_line import parse
 from videoparts.pipelines.commands.batch import Batch
-from videoparts.pipelines.main import main, parse
+from videoparts.pipelines.main import main
 
 from videoparts.errors import ClipsFailedError, OutputError
 from videoparts.files.atomic import output_errors

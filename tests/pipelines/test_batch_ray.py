@@ -34,7 +34,7 @@ PIECES = """
 import json, sys
 from videoparts.pipelines.batches.ray_engine import RayEngine
 from videoparts.pipelines.batches.run import BatchRun
-from videoparts.pipelines.main import parse
+from videoparts.pipelines.command_line import parse
 
 if __name__ == "__main__":
     options, *arguments = sys.argv[1:]

@@ -20,7 +20,8 @@ from videoparts.pipelines.benchmarks.figures import Figure
 from videoparts.pipelines.benchmarks.flops import VitShape, authors_multiply_adds, multiply_adds
 from videoparts.pipelines.benchmarks.limits import Copy, MatrixProduct
 from videoparts.pipelines.benchmarks.spending import cpu_seconds, peak_while
-from videoparts.pipelines.main import main, parse
+from videoparts.pipelines.command_line import parse
+from videoparts.pipelines.main import main
 
 from videoparts.config import ComputeSettings, Facet
 from videoparts.frames import FrameBatch

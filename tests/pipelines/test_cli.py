@@ -21,9 +21,9 @@ import pytest
 from PIL import Image
 from videoparts.pipelines import labelling
 from videoparts.pipelines.chain import Chain
+from videoparts.pipelines.command_line import parse as parse_command
 from videoparts.pipelines.commands.demo import demo_clip
 from videoparts.pipelines.main import main
-from videoparts.pipelines.main import parse as parse_command
 from videoparts.pipelines.options import MaskOptions
 
 from videoparts import __version__

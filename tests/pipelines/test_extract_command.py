@@ -9,8 +9,9 @@ import pytest
 from media import SIZES, Clip, picture
 from PIL import Image
 from tiny import tiny_extractor
+from videoparts.pipelines.command_line import parse
 from videoparts.pipelines.commands import extract
-from videoparts.pipelines.main import main, parse
+from videoparts.pipelines.main import main
 
 from videoparts import load_features
 from videoparts.config import ComputeSettings

@@ -10,7 +10,8 @@ import pytest
 import safetensors
 from media import SIZES, Clip, picture
 from PIL import Image
-from videoparts.pipelines.main import main, parse
+from videoparts.pipelines.command_line import parse
+from videoparts.pipelines.main import main
 
 from videoparts.presets import PRESETS
 

@@ -1,0 +1,73 @@
+"""What help says, and how."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import pytest
+from videoparts.pipelines.command_line import COMMANDS, parse
+from videoparts.pipelines.help_texts import describe, summary
+from videoparts.pipelines.main import main
+
+from videoparts.errors import SettingsError
+
+
+def help_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The lines, without their frames."""
+    with pytest.raises(SystemExit) as stop:
+        parse([*arguments, "--help"])
+    assert not stop.value.code
+    return [line.strip("│ ") for line in capsys.readouterr().out.splitlines()]
+
+
+def test_the_list_says_each_command_and_no_more_than_its_first_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    said = " ".join(help_of([], capsys))
+    said = " ".join(said.split())
+    for name, kind in COMMANDS.items():
+        assert f"• {name} {summary(kind)}" in said
+    assert "goes on where it was" not in said
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_lines_end_where_they_are_full(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    width = 100
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = help_of([name], capsys)
+    for line, following in pairwise(lines):
+        goes_on = re.match(r"\(?[a-z0-9]", following) and re.search(r"[a-z0-9,]$", line) and " " in line
+        if goes_on and not line.startswith(("-", "PATH", "usage")):
+            assert len(line) + 1 + len(following.split()[0]) > width - 26, (line, following)
+
+
+def test_a_part_of_a_docstring_stays_a_paragraph() -> None:
+    class Some:
+        """Say something
+        in two lines.
+
+        And more.
+        """
+
+    assert summary(Some) == "Say something in two lines."
+
+
+def test_help_texts_are_those_of_all_fields() -> None:
+    from dataclasses import fields
+
+    for kind in COMMANDS.values():
+        describe(kind)
+        for field in fields(kind):
+            assert field.metadata.get("help") or "Settings" in str(field.type), (kind, field.name)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("maks", "'maks' is no command, but masks is; see"), ("clip.mp4", "'clip.mp4' is no command; see")],
+)
+def test_what_is_no_command(name: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SettingsError, match=said):
+        parse([name])
+    assert main([name]) == 2
+    assert capsys.readouterr().err == f"videoparts: {said} videoparts --help\n"
