@@ -12,6 +12,7 @@ once a clip and kept for all rows, so "seconds" is that of everything else.
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -29,7 +30,7 @@ from videoparts.evaluation.metrics import ari, contingency, jaccard, temporal_ag
 from videoparts.features import Features
 from videoparts.fit import fit_parts
 from videoparts.flow.dense import luma
-from videoparts.foreground import evidence, teaching, visibility
+from videoparts.foreground import evidence, probe, teaching, visibility
 from videoparts.foreground.evidence import Cues
 from videoparts.frames import Pixels
 from videoparts.parts import space
@@ -66,7 +67,8 @@ ROWS: dict[str, Row] = {
     "camera always quadratic": Row(constants=((motion, "_BENT", 1e9),)),
     "one threshold for all frames": Row(constants=((visibility, "_MOST", 0.0),)),
     "frames lifted to 0.2": Row(constants=((visibility, "_KEPT", 0.2),)),
-    "frames lifted to 0.8": Row(constants=((visibility, "_KEPT", 0.8),)),
+    "frames lifted to 0.5": Row(constants=((visibility, "_KEPT", 0.5),)),
+    "frames lifted without a reason": Row(constants=((probe, "_EVEN", -math.inf),)),
     "plain guided filter": Row(refine=RefineSettings(steps=0)),
     "plain upsampling": Row(refine=RefineSettings(steps=0, radius=0)),
     "frames may differ as they do": Row(constants=((space, "_DIRECTIONS", {"one": 0}),)),

@@ -7,6 +7,7 @@ import torch
 
 from videoparts.features import Features
 from videoparts.foreground.probe import CentroidProbe, LinearProbe, probe_from, probe_tensors
+from videoparts.foreground.visibility import Visibility
 from videoparts.grid import Grid
 
 EYE = torch.eye(6)
@@ -26,6 +27,14 @@ def test_a_linear_probe_is_a_weighted_sum_of_tokens() -> None:
     odds = probe.odds(features(0, 1, tokens=torch.tensor([[1.0, 0.0], [0.0, 3.0]])))
     assert odds.shape == (1, 1, 2)
     assert odds.flatten().tolist() == [2.5, -2.5]
+
+
+def test_a_linear_probe_lifts_a_frame_that_has_something_of_the_object() -> None:
+    probe = LinearProbe(torch.tensor([1.0]), 0.0, Visibility(usual=4.0, share=0.5))
+    something = features(0, 1, tokens=torch.tensor([[1.0], [-2.0]]))
+    nothing = features(0, 1, tokens=torch.tensor([[-0.25], [-2.0]]))
+    assert probe.odds(something).flatten().tolist() == [2.5, -0.5]
+    assert probe.odds(nothing).flatten().tolist() == [-0.25, -2.0]
 
 
 def test_a_linear_probe_says_what_it_misses() -> None:

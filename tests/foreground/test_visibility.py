@@ -58,6 +58,17 @@ def test_a_frame_without_the_object_stays_nearly_empty(shown: int) -> None:
     assert np.mean(without) < 0.002
 
 
+def test_a_frame_is_lifted_for_a_reason() -> None:
+    known, _ = learned([0.8] * 5 + [0.25])
+    dim, nothing = scores(0.25, 100)[0], scores(0, 101)[0]
+    both = torch.from_numpy(np.stack([dim, nothing]))
+    found = known.lifted(both, least=float(best(both)[0]))
+    assert torch.equal(found[0], known.lifted(both)[0])
+    assert not torch.equal(found[0], both[0])
+    assert torch.equal(found[1], both[1])
+    assert not torch.equal(known.lifted(both)[1], both[1])
+
+
 def test_a_frame_as_usual_stays_what_it_is() -> None:
     known, frames = learned([0.8] * 9)
     for score, _ in frames:

@@ -11,6 +11,9 @@ from ..features import Features
 from .visibility import Visibility
 
 _TEMPERATURE = 0.05  # of cosines: how fast a lead in cosine becomes certainty
+# Log-odds that a frame's best patches must have to be lifted. Without that, in 126 of 135 pieces of frames that do not
+# show the object something is taken for it, .105 of the picture, instead of in 52, .049.
+_EVEN = 0.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,7 +50,7 @@ class LinearProbe:
             raise ValueError("this probe reads tokens, and the features were extracted without them")
         if tokens.shape[-1] != len(self.weight):
             raise ValueError(f"this probe reads tokens of size {len(self.weight)}, got {tokens.shape[-1]}")
-        return self.visibility.lifted(tokens @ self.weight.to(tokens) + self.bias)
+        return self.visibility.lifted(tokens @ self.weight.to(tokens) + self.bias, _EVEN)
 
 
 @dataclass(frozen=True, repr=False)
