@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from scenes import SIZE, H, Scene, Thing, W, box, overlap
+from scenes import FINE, SIZE, H, Scene, Thing, W, box, overlap
 
 from videoparts.config import FitSettings
 from videoparts.features import Features
@@ -215,6 +215,17 @@ def test_what_moves_by_itself_is_seen_by_a_camera_that_moves(camera: str) -> Non
     poster = Thing(5, lambda _: box(4, 3, 6, 8), 4.0)
     scene = Scene([poster, replace(wanderer(0.8), looks=6)], camera=CAMERAS[camera])
     assert overlap(find(scene), scene.truth(2)) > 0.97
+
+
+def test_what_is_painted_on_the_screen_is_not_the_object() -> None:
+    # It moves by itself, for the camera follows the wanderer.
+    logo = Thing(5, lambda _: box(3, 3, 5, 6), 6.0, lambda _: (-4.0, 0.0))
+    scene = Scene([logo, replace(wanderer(1.5), looks=6)], camera=lambda i, y, x: (4.0, 0.0))
+    assert find(scene)[scene.truth(1)].mean() > 0.9
+    sample = scene.sample()
+    marks = (scene.labels[0] == 1).repeat(FINE, axis=0).repeat(FINE, axis=1)
+    told = [replace(frame, motion=Motion(frame.motion.flows, marks)) for frame in sample.frames]
+    assert overlap(find_foreground(Sample(told), FitSettings()).mask, scene.truth(2)) > 0.97
 
 
 def test_frames_that_do_not_follow_each_other_are_judged_by_looks() -> None:

@@ -10,7 +10,7 @@ from moving import coloured, moved, texture
 
 from videoparts.flow.dense import Flow
 from videoparts.frames import FrameBatch, Pixels
-from videoparts.sampling.motion import Lumas, Map, Motion, common_motion, flows_around, to_patches
+from videoparts.sampling.motion import Lumas, Map, Motion, camera_moves, common_motion, flows_around, to_patches
 from videoparts.sources.around import Neighbourhood
 
 H, W = 54, 80  # pixels of a flow
@@ -105,6 +105,35 @@ def test_of_two_neighbours_the_one_that_explains_more_counts() -> None:
     assert alone[patches(uncovered)].min() > 0.9
     assert both[patches(uncovered)].max() < 0.15
     assert both[patches(mask)].min() > 0.95
+
+
+def test_a_frame_that_is_shown_twice_says_nothing() -> None:
+    moving = flow(3, 0) + square()[..., None] * np.array([2.0, 0.0], np.float32)
+    alone, both = own_of([moving], SHAPE), own_of([moving, flow(0, 0, noise=0)], SHAPE)
+    assert alone is not None
+    assert both is not None
+    assert np.array_equal(alone, both)
+
+
+def test_what_is_painted_on_the_screen_does_not_move_by_itself() -> None:
+    logo, mask = square(2, 60, 12), square()
+    pan = flow(3, 0) * ~logo[..., None]
+    assert Motion([pan]).own is not None
+    assert Motion([pan], logo).own is None
+    both = Motion([pan + mask[..., None] * np.array([2.0, 0.0], np.float32)], logo)
+    assert both.own is not None
+    assert both.own[mask].min() > 0.9
+    assert both.own[logo].max() == 0
+    marks = both.on_screen(SHAPE)
+    assert marks[patches(logo)].all()
+    assert not marks[outside(logo)].any()
+    assert not Motion([pan]).on_screen(SHAPE).any()
+
+
+def test_a_camera_moves_where_most_of_the_picture_does() -> None:
+    logo = square(2, 60, 12)
+    assert camera_moves(flow(3, 0) * ~logo[..., None], logo)
+    assert not camera_moves(flow(0, 0) + square()[..., None] * np.array([5.0, 0.0], np.float32), logo)
 
 
 def test_without_flow_nothing_is_known() -> None:

@@ -91,6 +91,7 @@ class Clusterings:
             )
 
         self._all = each_on_one_thread(clustering, range(len(_CLUSTERINGS)))
+        self._filmed = ~sample.on_screen
 
     def score(self, cues: Sequence[Cue], *, border: bool = True) -> Values:
         """Mean over the clusterings of each cluster's score: how far it lies together, times the mean of each cue.
@@ -100,7 +101,7 @@ class Clusterings:
             border: whether it counts against a cluster that it touches the border.
 
         Returns:
-            (n,), 0 to 1.
+            (n,), 0 to 1; 0 where a patch is painted on the screen.
         """
         total = np.zeros(len(self._all[0].label))
         for one in self._all:
@@ -108,7 +109,7 @@ class Clusterings:
             for cue in cues:
                 score *= cue.mean(one.label, len(score)) ** cue.power
             total += (score / max(score.max(), 1e-12))[one.label]
-        return total / len(self._all)
+        return np.asarray(total / len(self._all) * self._filmed)
 
 
 def _spread(total: int, count: int, begin: float) -> npt.NDArray[np.int64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -13,7 +14,9 @@ import numpy.typing as npt
 from ..flow.dense import Flow
 from ..flow.links import link, link_luma
 from ..sources.around import Neighbourhood
+from .painted import Marks
 
+Scalar = TypeVar("Scalar", bound=np.generic)
 Map = npt.NDArray[np.float32]
 Luma = npt.NDArray[np.uint8]
 
@@ -25,6 +28,7 @@ _BENT = 0.33  # of the noise level left by an affine motion of the camera: a qua
 _SOME = 0.03  # share of a frame that must move by itself
 _CLEARLY = 0.5  # of what counts in full: frames have 0.2 to 0.4 where nothing stands out, else mostly 0.7 to 1
 _SHARP = 8  # exponent of the coherence: splash and shadow move nearly as the object does
+_ON_SCREEN = 0.3  # share of a patch that is painted on the screen, from which on it does not count
 _CORE = 8  # pixels of flow that are enough to fit an object's motion to
 
 
@@ -54,7 +58,12 @@ def flows_around(lumas: Lumas) -> list[Flow]:
         before = link(lumas.before, lumas.here)
         if not before.cut:
             flows.append(before.backward)
-    return [flow[_THIN // 2 :: _THIN, _THIN // 2 :: _THIN] for flow in flows]
+    return [of_flow(flow) for flow in flows]
+
+
+def of_flow(plane: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
+    """Those rows and columns of a plane (y, x, ...) that are kept of a flow."""
+    return plane[_THIN // 2 :: _THIN, _THIN // 2 :: _THIN]
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,38 +71,56 @@ class Motion:
     """The flows of a frame, and what moves by itself in it, which is worked out once."""
 
     flows: Sequence[Flow] = ()  # of `flows_around`, or rows and columns of them
+    painted: Marks | None = None  # (y, x), those pixels of the flows that are painted on the screen
 
     @cached_property
     def own(self) -> Map | None:
         """See `own_motion`."""
-        return own_motion(self.flows)
+        return own_motion(self.flows, self.painted)
+
+    def on_screen(self, shape: tuple[int, int]) -> Marks:
+        """Which patches (h, w) of the frame are painted on the screen."""
+        if self.painted is None:
+            return np.zeros(shape, dtype=bool)
+        return to_patches(self.painted.astype(np.float32), shape) > _ON_SCREEN
 
 
-def own_motion(flows: Sequence[Flow]) -> Map | None:
+def own_motion(flows: Sequence[Flow], painted: Marks | None = None) -> Map | None:
     """How far each pixel of the flows moves otherwise than the picture as a whole, 0 to 1, (y, x).
 
     The picture's own motion, that of the camera, is a function of the place, fitted robustly: an affine one, since one
     with more freedom follows a large object; a quadratic one where that fits much better, as with a tilting wide lens.
-    Of the flows to two neighbours the smaller residual counts: what is uncovered has a wrong flow to one of them.
+    Of the flows to two neighbours the smaller residual counts: what is uncovered has a wrong flow to one of them. A
+    neighbour in which nothing moves says nothing: in many videos a frame is shown twice.
+
+    Args:
+        flows: to the frames next to it, (y, x, 2).
+        painted: (y, x): what is painted on the screen, and does not count.
 
     Returns:
         None where there is no flow, nothing moves, or nothing stands out: a picture in which everything moves its own
         way, or which is filled by the object, does not tell one from the other.
     """
     own: Map | None = None
-    moves = False
     for flow in flows:
-        everywhere = np.ones(flow.shape[:2])
-        residual, noise = _residual(flow, _affine(flow), everywhere)
-        bent, bent_noise = _residual(flow, _quadratic(flow), everywhere)
+        filmed = np.ones(flow.shape[:2]) if painted is None else (~painted).astype(np.float64)
+        residual, noise = _residual(flow, _affine(flow), filmed)
+        bent, bent_noise = _residual(flow, _quadratic(flow), filmed)
         if bent_noise < _BENT * noise:
             residual, noise = bent, bent_noise
-        moves = moves or bool(np.quantile(residual, 0.98) > _STANDS_OUT * _NOISE * flow.shape[1])
+        residual *= filmed
+        if np.quantile(residual, 0.98) <= _STANDS_OUT * _NOISE * flow.shape[1]:
+            continue  # nothing moves, or the frame is shown twice
         stands_out = np.clip(residual / (_STANDS_OUT * noise), 0, 1).astype(np.float32)
         own = stands_out if own is None else np.minimum(own, stands_out)
-    if own is None or not moves or np.quantile(own, 1 - _SOME) < _CLEARLY:
+    if own is None or np.quantile(own, 1 - _SOME) < _CLEARLY:
         return None
     return own
+
+
+def camera_moves(flow: Flow, painted: Marks) -> bool:
+    """Whether most of a picture moves, but for what is painted on the screen."""
+    return bool(np.median(np.hypot(*flow[~painted].T)) > _STANDS_OUT * _NOISE * flow.shape[1])
 
 
 def common_motion(flows: Sequence[Flow], core: npt.NDArray[np.bool_]) -> Map | None:

@@ -92,6 +92,8 @@ class Sample:
         self.frame = np.repeat(np.arange(len(frames)), sizes)  # (n,) which frame a patch is of
         self.place = np.concatenate([_places(f) for f in frames])  # (n, 2) down and right, in widths of the frame
         self.border = np.concatenate([_border(f.shape) for f in frames])  # (n,) whether it is one along the border
+        # (n,) whether it is painted on the screen
+        self.on_screen = np.concatenate([f.motion.on_screen(f.shape).ravel() for f in frames])
         self._ends = np.cumsum(sizes)[:-1]
 
     def __len__(self) -> int:
