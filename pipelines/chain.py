@@ -76,6 +76,7 @@ class Chain:
                 on_frames=advance,
                 on_source=lambda source: self.terminal.note(*source.notes),
                 keys=self.options.refine.keys if isinstance(self.options, MaskOptions) else 1,
+                on_note=self.terminal.note,
             )
 
     def _note_thinned(self, frames: int, source: Source, extractor: ViTExtractor) -> None:

@@ -26,6 +26,7 @@ from ..resize import resize
 from ..sources.around import Neighbourhood
 from ..sources.base import Source
 from ..stream import prefetch
+from .bars import Bars, bars
 from .motion import Lumas, Motion, camera_moves, flows_around, of_flow
 from .painted import Marks, painted
 from .saliency import object_heads, saliency, smooth_saliency
@@ -36,6 +37,7 @@ _OF_EACH = 4  # frames of each clip, where there are several: 2 are too few to t
 _ENOUGH = 0.5  # of the frames that are wished for, to have key frames only
 _LOOKED_AT = 64  # rows or columns at least, to see whether a frame is of one colour
 _PLAIN = 2.0  # levels of 255 by which the pixels of a frame of one colour differ, as their standard deviation
+_BARS = 0.05  # share of a frame that black bars take, from which on it is worth a note
 _VECTORS = 4_000_000  # of flow that are kept of all frames of a clip together, 8 bytes each
 
 
@@ -79,6 +81,7 @@ class Sampler:
         on_frames: called with the number of frames that each step has added.
         on_source: called with each clip when its frames have been drawn.
         keys: frames from one key frame to the next, as wished for: these are drawn, where they are enough.
+        on_note: called with a line that the user should read.
     """
 
     extractor: Extractor
@@ -88,6 +91,7 @@ class Sampler:
     on_frames: Callable[[int], None] | None = None
     on_source: Callable[[Source], None] | None = None
     keys: int = 1
+    on_note: Callable[[str], None] | None = None
 
     def draw(self, source: Source, count: int, clip: int) -> Drawn:
         """Look at evenly spread frames of a clip. What is kept does not grow with its length.
@@ -199,7 +203,9 @@ class Sampler:
                 if wanted:
                     kept.append(Lumas.of(neighbourhood))
                 yield partial(extract, neighbourhood)
-            on_screen = painted([lumas.here for lumas in kept]) if at is None else None
+            frames = [lumas.here for lumas in kept]
+            on_screen = painted(frames) if at is None else None
+            self._note_bars(bars(frames), source)
             share = -(-len(kept) // cores_each()[0])
             for first in range(0, len(kept), max(1, share)):
                 yield partial(motions, kept[first : first + share], on_screen)
@@ -210,6 +216,15 @@ class Sampler:
         done = on_all_cores(lambda task: task(), tasks(), torch.device("cpu"))
         with closing(around), closing(done):
             yield from done
+
+    def _note_bars(self, found: Bars | None, source: Source) -> None:
+        """Say that black bars are in the way: they are taken for a piece of the picture that stands still."""
+        if found is not None and found.share >= _BARS and self.on_note is not None:
+            picture = ":".join(map(str, found.picture(source.info.height, source.info.width)))
+            self.on_note(
+                f"{source.info.path}: black bars take {found.share:.0%} of the picture, and the object is found less "
+                f"well beside them; cut them off, as with: ffmpeg -i INPUT -vf crop={picture} OUTPUT"
+            )
 
     def _among(self, source: Source, count: int) -> int:
         """Every so many frames are those to choose from."""
