@@ -32,6 +32,7 @@ from videoparts.masks import PartMasks
 from videoparts.parts.model import PartModel
 from videoparts.presets import PRESETS, Preset, PresetName
 from videoparts.segmentation import segment
+from videoparts.sources import open_source
 
 # Small, so that a run takes seconds: real weights all the same.
 QUICK = ["--load-size", "112", "--frames", "6", "--offline", "--device", "cpu"]
@@ -606,3 +607,21 @@ def test_frames_that_are_seen_coarsely_are_told_of(
     assert told
     assert main([*command, "--descriptors", told[1]]) == 0
     assert "patches are kept" not in capsys.readouterr().err
+
+
+def test_black_bars_are_told_of(short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    frames = [frame for batch in open_source(short_clip).batches(8) for frame in batch.pixels]
+    for i, frame in enumerate(frames):
+        Image.fromarray(np.pad(frame, ((40, 40), (0, 0), (0, 0)))).save(folder / f"{i:03d}.png")
+    height, width = frames[0].shape[:2]
+    assert main(["fit", str(folder), "-o", str(tmp_path / "a.safetensors"), *QUICK]) == 0
+    told = capsys.readouterr().err
+    found = re.search(rf"note: {folder}: black bars take (\d+)% of .* crop=(\d+):(\d+):(\d+):(\d+) ", told)
+    assert found
+    share, *picture = map(int, found.groups())
+    assert share == pytest.approx(100 * 80 / (height + 80), abs=1)
+    assert picture == pytest.approx([width, height, 0, 40], abs=2)  # they are measured on a small picture
+    assert main(["fit", str(short_clip), "-o", str(tmp_path / "b.safetensors"), *QUICK]) == 0
+    assert "black bars" not in capsys.readouterr().err
