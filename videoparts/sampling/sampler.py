@@ -293,10 +293,8 @@ def _motion(lumas: Lumas, on_screen: Marks | None, most: int) -> Motion:
         most: vectors of all flows together.
     """
     flows = flows_around(lumas)
-    if not flows:
-        return Motion()
-    h, w, _ = flows[0].shape
-    step = thinning((h, w), max(1, most // len(flows)))
+    h, w = of_flow(lumas.here).shape
+    step = thinning((h, w), max(1, most // max(1, len(flows))))
     some = every(h, step), every(w, step)
     thinned = None if on_screen is None else np.ascontiguousarray(of_flow(on_screen)[some])
     return Motion([np.ascontiguousarray(flow[some]) for flow in flows], thinned)
