@@ -134,7 +134,8 @@ class MaskOutputs(MaskOptions):
     cvat, npz."""
     levels: Numbers = ()
     """Write the object in so many parts too, as in 2,4,8: into OUTPUT/levels/2/ and so on, from the same pass. The
-    parts of a finer level divide those of a coarser one, pixel by pixel."""
+    parts of a finer level divide those of a coarser one, pixel by pixel: all are made of the finest, those of OUTPUT
+    itself too, so that a few pixels where parts meet are not those of a run without levels."""
     page: bool = True
     """Write OUTPUT/viewer.html, a page to look at the parts, and to name and merge them."""
     keep_features: bool = False

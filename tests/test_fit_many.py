@@ -61,6 +61,7 @@ def test_one_source_is_open_at_a_time_and_the_frames_are_those_promised() -> Non
     assert seen == ["0", "1", "2", "3", "4"]
     held = [MemorySource(clip(k), str(k)) for k in range(5)]
     assert_same(model, fit_parts(held, ColourExtractor(1), FIT))
+    assert_same(model, fit_parts((source for source in held), ColourExtractor(1), FIT))
 
 
 def test_fewer_of_the_clips_are_not_opened() -> None:

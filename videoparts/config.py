@@ -136,8 +136,8 @@ class FitSettings:
 
     def __post_init__(self) -> None:
         _require(
-            self.parts == "auto" or 1 <= self.parts <= MOST_PARTS,
-            f"--parts must be 1 to {MOST_PARTS} or auto, got {self.parts}",
+            self.parts == "auto" or (isinstance(self.parts, int) and 1 <= self.parts <= MOST_PARTS),
+            f"--parts must be 1 to {MOST_PARTS} or auto, got {self.parts!r}",
         )
         _require(self.frames >= 1, f"--frames must be at least 1, got {self.frames}")
         _require(self.descriptors >= 100, f"--descriptors must be at least 100, got {self.descriptors}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from .sources.base import Source
 
 
 def fit_parts(
-    sources: Source | Sequence[Source],
+    sources: Source | Iterable[Source],
     extractor: Extractor,
     settings: FitSettings | None = None,
     *,
@@ -68,7 +68,7 @@ def fit_parts(
     settings = settings or FitSettings()
     clock = clock or StageClock()
     if not isinstance(sources, Sequence):
-        sources = [sources]
+        sources = list(sources) if isinstance(sources, Iterable) else [sources]
     if not len(sources):
         raise FitError("nothing to fit: give at least one clip or folder of frames")
     sampler = Sampler(extractor, settings, cache, clock, on_frames, on_source, keys, on_note)

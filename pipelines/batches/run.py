@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from videoparts import __version__
@@ -181,9 +182,19 @@ class BatchRun:
             entry = self._journal.entries.get(one.clip.name)
             status = "waiting" if entry is None else entry.status
             rows.append(Row(one.clip.name, one.clip.path, status, "" if entry is None else entry.error))
+        rows += self._earlier({one.clip.name for one in plan.clips})
         write_summary(self._batch.output, rows, parts_shared=self._batch.shared_parts or bool(self._batch.model_file))
         end = time.monotonic()
         self._next_summary = end + max(_SUMMARY_EVERY, (end - start) / _SUMMARY_SHARE)
+
+    def _earlier(self, planned: Collection[str]) -> list[Row]:
+        """What this output folder has of other inputs, given to earlier runs: their clips belong to it too."""
+        return [
+            Row(entry.clip, Path(entry.input), entry.status, entry.error)
+            for entry in self._journal.entries.values()
+            if entry.clip not in planned
+            and (self._batch.output / entry.clip if entry.status == "done" else Path(entry.input)).exists()
+        ]
 
     def _progress(self, plan: Plan) -> Progress:
         if self._json is not None:

@@ -155,12 +155,20 @@ class Masks(MaskOutputs):
         settings |= {"preset": self.preset, "run": run.key, "found": found}
         made_with = ManifestModel(source_sha256(run.model_path), model.identity)
         manifest = outputs.finish(made_from, settings, made_with, removed=run.others())
-        chain.terminal.note(*source.notes, *outputs.notes)
+        chain.terminal.note(*source.notes, *outputs.notes, *_removed(before, manifest))
         chain.terminal.say(*manifest.report.lines())
         chain.terminal.times(chain.clock, len(manifest.frames))
         chain.terminal.say(f"wrote {', '.join(sorted(p for paths in manifest.formats.values() for p in paths))}")
         chain.terminal.say(f"to {self.output}")
         return manifest
+
+
+def _removed(before: Manifest | None, now: Manifest) -> list[str]:
+    """What to say where other settings had made more than is there now."""
+    if before is None:
+        return []
+    gone = sorted(path for name in before.formats.keys() - now.formats.keys() for path in before.formats[name])
+    return [f"removed, for other settings had made it: {', '.join(gone)}"] if gone else []
 
 
 def _tapped(entries: Generator[Entry, None, None], sinks: list[Any]) -> Generator[Entry, None, None]:

@@ -109,6 +109,17 @@ def test_the_same_command_again_does_nothing(quiet: Path, given: Path, capfd: py
     assert time.monotonic() - start < 60
 
 
+def test_clips_of_earlier_inputs_stay_in_the_summary(quiet: Path, given: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(quiet, out)
+    assert batch(given / "a clip.mp4", "-o", out) == 0
+    rows = [row["clip"] for row in csv.DictReader((out / "summary.csv").open(encoding="utf-8"))]
+    assert rows == ["a clip", "broken_", "deep/er/bunny", FRAMES]
+    shutil.rmtree(out / FRAMES)
+    assert batch(given / "a clip.mp4", "-o", out) == 0
+    assert FRAMES not in (out / "summary.csv").read_text(encoding="utf-8")
+
+
 def test_killed_at_any_moment_it_ends_with_the_same_bytes(quiet: Path, given: Path, tmp_path: Path) -> None:
     out, chance = tmp_path / "out", random.Random(5)
     command = [*COMMAND, "batch", str(given), "-o", str(out), *QUICK_BATCH, "--end", "0.3", "--jobs", "2", "-q"]

@@ -113,10 +113,14 @@ def test_what_was_labelled_is_written_in_other_formats_without_labelling_again(
     assert set(Manifest.load(tmp_path).formats) == {"davis", "coco", "viewer"}  # what was true stays
 
 
-def test_other_settings_replace_what_was_there_once_they_are_done(short_clip: Path, tmp_path: Path) -> None:
+def test_other_settings_replace_what_was_there_once_they_are_done(
+    short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     given = ["masks", str(short_clip), "-o", str(tmp_path), *QUICK]
-    assert main([*given, "--formats", "coco,davis"]) == 0
+    assert main([*given, "--formats", "coco,davis", "--levels", "2"]) == 0
+    assert "removed" not in capsys.readouterr().err
     assert main([*given, "--parts", "2", "--no-page"]) == 0
+    assert "removed, for other settings had made it: coco.json, levels/2, viewer.html\n" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == [".videoparts", "davis", "manifest.json"]
     assert len([path for path in (tmp_path / ".videoparts").iterdir() if path.is_dir()]) == 1
     assert len(Manifest.load(tmp_path).parts) == 2
