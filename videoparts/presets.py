@@ -49,7 +49,7 @@ PRESETS: Mapping[PresetName, Preset] = {
     "fast": Preset(
         ExtractorSettings(load_size=336),
         FitSettings(frames=12, afar=False),
-        RefineSettings(keys=8, window=11),
+        RefineSettings(keys=7, window=11),
         ComputeSettings(precision="quick"),
     ),
     "balanced": Preset(),
