@@ -9,13 +9,10 @@ import cv2
 import numpy as np
 import pytest
 from places import SHARED
+from real import found_in, mask_of
 
-from videoparts import ViTExtractor, fit_parts, open_source
-from videoparts.config import ExtractorSettings, FitSettings
-from videoparts.evaluation.metrics import jaccard
 from videoparts.frames import Pixels
 
-FRAMES = 12
 CLIP = SHARED / "data/davis/libby"  # whose object is found by its motion
 
 
@@ -37,12 +34,5 @@ def test_it_is_found_all_the_same(alter: Callable[[Pixels], list[Pixels]], tmp_p
     for path in sorted((CLIP / "frames").iterdir()):
         for number, frame in enumerate(alter(np.asarray(cv2.imread(str(path)), np.uint8))):
             cv2.imwrite(str(tmp_path / f"{path.stem}_{number}.jpg"), frame)
-    source, extractor = open_source(tmp_path), ViTExtractor(ExtractorSettings(load_size=336))
-    model = fit_parts(source, extractor, FitSettings(frames=FRAMES))
-    scores = []
-    for batch in source.sample(FRAMES, 1):
-        found = model.probabilities(extractor.extract(batch.pixels, tokens=True))[0, 0].numpy() < 0.5
-        truth = cv2.imread(str(CLIP / "masks" / f"{batch.stem(0).partition('_')[0]}.png"), cv2.IMREAD_GRAYSCALE)
-        patches = cv2.resize(truth.astype(np.float32) / 255, found.shape[::-1], interpolation=cv2.INTER_AREA) > 0.5
-        scores.append(jaccard(found, patches))
+    scores = found_in(tmp_path, lambda stem: mask_of(CLIP / "masks" / f"{stem.partition('_')[0]}.png"))
     assert np.mean(scores) > 0.62, scores
