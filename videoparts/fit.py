@@ -46,7 +46,8 @@ def fit_parts(
     and let go before the next: where the sequence opens what is taken, one is open at a time.
 
     Args:
-        sources: one clip or several; `frames_to_sample` tells how many frames are looked at.
+        sources: one clip or several; `frames_to_sample` tells how many frames are looked at. What is no sequence, such
+            as a generator, is drawn to its end first: its sources are all open then.
         extractor: makes the descriptors; the model is bound to it.
         settings: parts, frames, how the object is found.
         cache: keeps the sampled frames' features, for `segment`.

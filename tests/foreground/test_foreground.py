@@ -246,7 +246,7 @@ def test_motion_counts_by_the_share_of_frames_that_have_it(known: int, wanted: i
     assert overlap(found, scene.truth(wanted)) > 0.97
 
 
-# Frames are lifted until, in half of them, the first patch comes to the threshold where the object is not there.
+# Frames are lifted until, in four of five, the first patch comes to the threshold where the object is not there.
 NEARLY_NONE = 0.004
 
 

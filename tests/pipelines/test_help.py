@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from itertools import pairwise
 
 import pytest
@@ -22,8 +23,7 @@ def help_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> list[st
 
 
 def test_the_list_says_each_command_and_no_more_than_its_first_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    said = " ".join(help_of([], capsys))
-    said = " ".join(said.split())
+    said = " ".join(" ".join(help_of([], capsys)).split())
     for name, kind in COMMANDS.items():
         assert f"• {name} {summary(kind)}" in said
     assert "goes on where it was" not in said
@@ -54,8 +54,6 @@ def test_a_part_of_a_docstring_stays_a_paragraph() -> None:
 
 
 def test_help_texts_are_those_of_all_fields() -> None:
-    from dataclasses import fields
-
     for kind in COMMANDS.values():
         describe(kind)
         for field in fields(kind):

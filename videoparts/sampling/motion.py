@@ -109,7 +109,7 @@ def own_motion(flows: Sequence[Flow], painted: Marks | None = None) -> Map | Non
         if bent_noise < _BENT * noise:
             residual, noise = bent, bent_noise
         residual *= filmed
-        if np.quantile(residual, 0.98) <= _STANDS_OUT * _NOISE * flow.shape[1]:
+        if np.quantile(residual, 0.98) <= _clear(flow):
             continue  # nothing moves, or the frame is shown twice
         stands_out = np.clip(residual / (_STANDS_OUT * noise), 0, 1).astype(np.float32)
         own = stands_out if own is None else np.minimum(own, stands_out)
@@ -120,7 +120,12 @@ def own_motion(flows: Sequence[Flow], painted: Marks | None = None) -> Map | Non
 
 def camera_moves(flow: Flow, painted: Marks) -> bool:
     """Whether most of a picture moves, but for what is painted on the screen."""
-    return bool(np.median(np.hypot(*flow[~painted].T)) > _STANDS_OUT * _NOISE * flow.shape[1])
+    return bool(np.median(np.hypot(*flow[~painted].T)) > _clear(flow))
+
+
+def _clear(flow: Flow) -> float:
+    """The motion, in the flow's pixels, from which on something moves for certain, whatever the noise."""
+    return float(_STANDS_OUT * _NOISE * flow.shape[1])
 
 
 def common_motion(flows: Sequence[Flow], core: npt.NDArray[np.bool_]) -> Map | None:

@@ -26,7 +26,7 @@ from ..resize import resize
 from ..sources.around import Neighbourhood
 from ..sources.base import Source
 from ..stream import prefetch
-from .bars import Bars, bars
+from .bars import bars
 from .motion import Lumas, Motion, camera_moves, flows_around, of_flow
 from .painted import Marks, painted
 from .saliency import object_heads, saliency, smooth_saliency
@@ -205,7 +205,7 @@ class Sampler:
                 yield partial(extract, neighbourhood)
             frames = [lumas.here for lumas in kept]
             on_screen = painted(frames) if at is None else None
-            self._note_bars(bars(frames), source)
+            self._note_bars(frames, source)
             share = -(-len(kept) // cores_each()[0])
             for first in range(0, len(kept), max(1, share)):
                 yield partial(motions, kept[first : first + share], on_screen)
@@ -217,9 +217,12 @@ class Sampler:
         with closing(around), closing(done):
             yield from done
 
-    def _note_bars(self, found: Bars | None, source: Source) -> None:
-        """Say that black bars are in the way: they are taken for a piece of the picture that stands still."""
-        if found is not None and found.share >= _BARS and self.on_note is not None:
+    def _note_bars(self, lumas: Sequence[Pixels], source: Source) -> None:
+        """Say where black bars are in the way: they are taken for a piece of the picture that stands still."""
+        if self.on_note is None:
+            return
+        found = bars(lumas)
+        if found is not None and found.share >= _BARS:
             picture = ":".join(map(str, found.picture(source.info.height, source.info.width)))
             self.on_note(
                 f"{source.info.path}: black bars take {found.share:.0%} of the picture, and the object is found less "
