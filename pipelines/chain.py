@@ -76,12 +76,12 @@ class Chain:
                 on_frames=advance,
                 on_source=lambda source: self.terminal.note(*source.notes),
                 keys=self.options.refine.keys if isinstance(self.options, MaskOptions) else 1,
-                on_note=self.terminal.note,
             )
 
     def _note_thinned(self, frames: int, source: Source, extractor: ViTExtractor) -> None:
         """Say where so many frames are wished for that each is seen coarsely: more frames can be worse then."""
-        grid, settings = extractor.grid((source.info.height, source.info.width)), self.options.fit
+        area, settings = source.active_area, self.options.fit
+        grid = extractor.grid((source.info.height, source.info.width) if area is None else area.size)
         patches, kept = grid.rows * grid.columns, settings.descriptors // frames
         if kept * _COARSE < patches:
             self.terminal.note(

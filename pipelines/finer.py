@@ -53,7 +53,7 @@ def _make(
     ):
         for (masks, _), found in zip(coarse, fine, strict=True):
             labels = divided(masks.labels[0], found.labels[0], within)
-            one = replace(masks, labels=labels[None], links=found.links)
+            one = replace(masks, labels=labels[None], links=found.links, active_area=found.active_area)
             target.write(one, counter.of(one))
             advance(1)
     target.close()
@@ -66,9 +66,11 @@ def _labelled(
     first = next(run.masks().read(chances=True), None)
     if first is not None and first.chances is not None:
         chain.terminal.say("dividing from what was kept with --keep-features")
-        identity, size = finest.identity, (first.labels.shape[0], first.labels.shape[1])
+        identity, area = finest.identity, source.active_area
+        size = (first.labels.shape[0], first.labels.shape[1]) if area is None else area.size
         grid = Grid.fit(size, identity.load_size, patch_size(identity.model) or identity.stride, identity.stride)
-        many = segment_again(_with_chances(run, source), grid, finest, refine, clock=chain.clock)
+        chances = _with_chances(run, source)
+        many = segment_again(chances, grid, finest, refine, active_area=area, clock=chain.clock)
     else:
         chain.terminal.say("dividing needs every frame's features again (masks --keep-features keeps them)")
         many = segment(source, chain.extractor(), finest, refine, cache=chain.cache, clock=chain.clock)

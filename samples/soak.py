@@ -57,6 +57,7 @@ class Drawn:
 
     decoder = "drawn"
     notes: tuple[str, ...] = ()
+    active_area = None
 
     def __init__(self, frames: int) -> None:
         self.info = VideoInfo(Path("drawn.mp4"), *_SIZE, frames, Fraction(1, 25), Fraction(25))

@@ -34,7 +34,6 @@ def fit_parts(
     on_source: Callable[[Source], None] | None = None,
     cues: Cues | None = None,
     keys: int = 1,
-    on_note: Callable[[str], None] | None = None,
 ) -> PartModel:
     """Find the object in sampled frames, and the parts that it has in all of them (paper, section 4).
 
@@ -56,7 +55,6 @@ def fit_parts(
         on_source: called with each source when its frames have been looked at; its notes are complete then.
         cues: what counts as evidence of the object; for experiments.
         keys: of the `RefineSettings` of `segment`: those frames are sampled that it will see anyway.
-        on_note: called with a line that the user should read, as of black bars beside the picture.
 
     Returns:
         The model; its parts are in the order of their area, largest first.
@@ -72,7 +70,7 @@ def fit_parts(
         sources = list(sources) if isinstance(sources, Iterable) else [sources]
     if not len(sources):
         raise FitError("nothing to fit: give at least one clip or folder of frames")
-    sampler = Sampler(extractor, settings, cache, clock, on_frames, on_source, keys, on_note)
+    sampler = Sampler(extractor, settings, cache, clock, on_frames, on_source, keys)
     sample, foreground = _found(sources, sampler, ClipByClip(settings, len(sources), cues, sampler.afar))
     with clock.stage("cluster"), one_thread():
         require_object(foreground.mask, sample, settings)

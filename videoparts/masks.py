@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from .active_area import ActiveArea
 from .frames import FrameBatch, Pixels
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class PartMasks:
     mattes: Pixels | None = None
     # (N, h, w, L + 1) float16: how likely each patch is background, and each part of the part model's finest cut.
     chances: npt.NDArray[np.float16] | None = None
-    links: Links | None = None  # (N,) of the frames, where they were needed to find the labels
+    links: Links | None = None  # (N,) of the frames' active area, where they were needed to find the labels
+    active_area: ActiveArea | None = None  # of the frames; beside it all is background
 
     def __post_init__(self) -> None:
         n, size = len(self.frames), self.frames.size
@@ -83,6 +85,7 @@ class PartMasks:
             None if self.mattes is None else self.mattes[which],
             None if self.chances is None else self.chances[which],
             None if self.links is None else self.links[which],
+            self.active_area,
         )
 
     def __repr__(self) -> str:

@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from .active_area import ActiveArea
 from .cache import FeatureCache
 from .clock import StageClock
 from .config import RefineSettings
+from .cropping import Cropping
 from .devices import on_all_cores, on_device
 from .errors import SettingsError
 from .features import Extractor, Features
@@ -50,7 +52,7 @@ def segment(
     """Label every selected frame of a source, a few at a time, in order.
 
     Args:
-        source: decoded in a background thread, a few frames ahead.
+        source: decoded in a background thread, a few frames ahead. Black bars beside its picture are background.
         extractor: the one that made the part model.
         parts: what to look for. Hidden parts are labelled like all others and left out at the end: what else is shown
             is, pixel by pixel, what it would be with them.
@@ -101,8 +103,9 @@ def _segment(
                 kept.update(zip(batch.index.tolist(), each, strict=True))
             return working_scores(parts.probabilities(features), features.grid, batch.size)
 
+    cropping = Cropping(source.active_area)
     with ExitStack() as stack:
-        decoded = prefetch(clock.timed("decode", source.batches(extractor.batch_size)))
+        decoded = prefetch(clock.timed("decode", cropping.each(source.batches(extractor.batch_size))))
         batches = stack.enter_context(closing(decoded))
         items = stack.enter_context(closing(_linked(batches, lambda batch: batch, settings, clock)))
         if (every := interval(settings.keys, source.info)) > 1:
@@ -113,8 +116,9 @@ def _segment(
         stack.enter_context(closing(scored))
         labelled = _labelled(scored, numbers, extractor.device, settings, matte, clock)
         for masks in stack.enter_context(closing(labelled)):
-            given = [kept.pop(index) for index in masks.frames.index.tolist()] if chances else None
-            yield masks if given is None else replace(masks, chances=np.stack(given))
+            if chances:
+                masks = replace(masks, chances=np.stack([kept.pop(i) for i in masks.frames.index.tolist()]))
+            yield cropping.whole(masks)
 
 
 def segment_again(
@@ -123,15 +127,17 @@ def segment_again(
     parts: PartModel,
     settings: RefineSettings | None = None,
     *,
+    active_area: ActiveArea | None = None,
     clock: StageClock | None = None,
 ) -> Generator[PartMasks, None, None]:
     """Label frames from chances that `segment` has given, at any cut of the same part model. No ViT is needed.
 
     Args:
         frames: in order, with their chances (N, h, w, L + 1).
-        grid: where the patches lie.
+        grid: where the patches lie in the active area.
         parts: which cut; otherwise the model that made the chances.
         settings: as for `segment`.
+        active_area: of the source of the frames.
         clock: counts the time of each stage.
     """
     parts, numbers = _all_shown(parts)
@@ -146,10 +152,13 @@ def segment_again(
         return Scored(batch, links, scores)
 
     settings, clock, cpu = settings or RefineSettings(), clock or StageClock(), torch.device("cpu")
+    cropping = Cropping(active_area)
+    within_bars = ((cropping.cropped(batch), chances) for batch, chances in frames)
     with ExitStack() as stack:
-        items = stack.enter_context(closing(_linked(frames, lambda given: given[0], settings, clock)))
+        items = stack.enter_context(closing(_linked(within_bars, lambda given: given[0], settings, clock)))
         scored = stack.enter_context(closing(on_all_cores(score, items, cpu)))
-        yield from stack.enter_context(closing(_labelled(scored, numbers, cpu, settings, False, clock)))
+        labelled = stack.enter_context(closing(_labelled(scored, numbers, cpu, settings, False, clock)))
+        yield from map(cropping.whole, labelled)
 
 
 def _linked(

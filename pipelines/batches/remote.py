@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from videoparts import __version__
+from videoparts.active_area import ActiveArea
 from videoparts.config import SourceSettings
 from videoparts.errors import SourceError, VideoPartsError
 from videoparts.frames import FrameBatch, VideoInfo
@@ -155,6 +156,11 @@ class Apart:
     def selected(self) -> range:
         """Of the source."""
         return self._source.selected
+
+    @property
+    def active_area(self) -> ActiveArea | None:
+        """Of the source."""
+        return self._source.active_area
 
     def batches(self, size: int) -> Iterator[FrameBatch]:
         """`Source.batches`."""

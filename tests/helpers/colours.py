@@ -11,11 +11,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from videoparts.active_area import ActiveArea
 from videoparts.features import Features
 from videoparts.frames import FrameBatch, Pixels, VideoInfo
 from videoparts.grid import Grid
 from videoparts.identity import ExtractorIdentity
 from videoparts.sources.around import Neighbourhood, neighbourhoods
+from videoparts.sources.black_bars import active_area
 from videoparts.sources.selection import seen_at
 from videoparts.vit.descriptors import unit_length
 
@@ -48,6 +50,10 @@ class MemorySource:
         n, height, width, _ = frames.shape
         self.info = VideoInfo(Path(name), height, width, n, Fraction(1, 25), Fraction(25))
         self.selected = range(n)
+
+    @property
+    def active_area(self) -> ActiveArea | None:
+        return active_area(self._frames)
 
     def batches(self, size: int) -> Iterator[FrameBatch]:
         yield from self._take(self.selected, size)

@@ -17,12 +17,16 @@ FRAMES = 12
 
 
 def found_in(folder: Path, truth: Callable[[str], Pixels]) -> list[float]:
-    """J of those frames of a folder that a fit to it has seen, given the true mask, 0 or 255, by a frame's stem."""
+    """J of those frames of a folder that a fit to it has seen, given the true mask, 0 or 255, by a frame's stem.
+
+    Where frames have black bars, the mask is that of the picture between them.
+    """
     source, extractor = open_source(folder), ViTExtractor(ExtractorSettings(load_size=336))
     model = fit_parts(source, extractor, FitSettings(frames=FRAMES))
-    scores = []
+    scores, area = [], source.active_area
     for batch in source.sample(FRAMES, 1):
-        found = model.probabilities(extractor.extract(batch.pixels, tokens=True))[0, 0].numpy() < 0.5
+        pixels = batch.pixels if area is None else area.of(batch.pixels)
+        found = model.probabilities(extractor.extract(pixels, tokens=True))[0, 0].numpy() < 0.5
         share = truth(batch.stem(0)).astype(np.float32) / 255
         scores.append(jaccard(found, cv2.resize(share, found.shape[::-1], interpolation=cv2.INTER_AREA) > 0.5))
     return scores

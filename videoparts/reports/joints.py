@@ -24,7 +24,7 @@ Counts = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, repr=False)
 class Joint:
-    """What is known of a frame and the two before it, on pictures of the size of links (`link_luma`)."""
+    """What is known of a frame and the two before it, on their active area in the size of links (`link_luma`)."""
 
     cut: bool  # the frame does not show what the one before shows, moved
     # (K, 3): how many pixels had the first label in the frame before and have the second now, where the flow can be
@@ -65,7 +65,10 @@ class JointCounter:
     def of(self, masks: PartMasks) -> list[Joint]:
         """The joints of the next frames, with the links that they come with."""
         links = masks.links or (None,) * len(masks)
-        return [self.add(*one) for one in zip(masks.frames.pixels, masks.labels, links, strict=True)]
+        pixels, labels, area = masks.frames.pixels, masks.labels, masks.active_area
+        if area is not None:  # the links' own, and black bars would hide a cut
+            pixels, labels = area.of(pixels), area.of(labels)
+        return [self.add(*one) for one in zip(pixels, labels, links, strict=True)]
 
     def add(self, pixels: Pixels, labels: Pixels, known: Link | None = None) -> Joint:
         """The joint of the next frame (H, W, 3) and its labels (H, W) with those before.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
+from ..active_area import ActiveArea
 from ..cache import FeatureCache
 from ..clock import StageClock
 from ..config import FitSettings
@@ -25,8 +26,7 @@ from ..one_thread import each_on_one_thread, one_thread
 from ..resize import resize
 from ..sources.around import Neighbourhood
 from ..sources.base import Source
-from ..stream import prefetch
-from .bars import bars
+from ..stream import close, prefetch
 from .motion import Lumas, Motion, camera_moves, flows_around, of_flow
 from .painted import Marks, painted
 from .saliency import object_heads, saliency, smooth_saliency
@@ -37,7 +37,6 @@ _OF_EACH = 4  # frames of each clip, where there are several: 2 are too few to t
 _ENOUGH = 0.5  # of the frames that are wished for, to have key frames only
 _LOOKED_AT = 64  # rows or columns at least, to see whether a frame is of one colour
 _PLAIN = 2.0  # levels of 255 by which the pixels of a frame of one colour differ, as their standard deviation
-_BARS = 0.05  # share of a frame that black bars take, from which on it is worth a note
 _VECTORS = 4_000_000  # of flow that are kept of all frames of a clip together, 8 bytes each
 
 
@@ -81,7 +80,6 @@ class Sampler:
         on_frames: called with the number of frames that each step has added.
         on_source: called with each clip when its frames have been drawn.
         keys: frames from one key frame to the next, as wished for: these are drawn, where they are enough.
-        on_note: called with a line that the user should read.
     """
 
     extractor: Extractor
@@ -91,13 +89,12 @@ class Sampler:
     on_frames: Callable[[int], None] | None = None
     on_source: Callable[[Source], None] | None = None
     keys: int = 1
-    on_note: Callable[[str], None] | None = None
 
     def draw(self, source: Source, count: int, clip: int) -> Drawn:
         """Look at evenly spread frames of a clip. What is kept does not grow with its length.
 
         Args:
-            source: the clip.
+            source: the clip. Black bars beside its picture are not looked at.
             count: frames of it, at most.
             clip: its number among all. It is the first, 0, that the point or the box of the settings lies in.
 
@@ -109,6 +106,8 @@ class Sampler:
         seed = _seed(self.settings) if clip == 0 else None
         if seed is not None:
             seed.require_inside(source.info)
+            if source.active_area is not None:
+                seed = seed.within(source.active_area)
         count = max(1, min(count, len(source.selected)))  # or each would be left with fewer patches than it may keep
         most = max(1, self.settings.descriptors // count)
         seen: list[_Seen] = []
@@ -203,31 +202,18 @@ class Sampler:
                 if wanted:
                     kept.append(Lumas.of(neighbourhood))
                 yield partial(extract, neighbourhood)
-            frames = [lumas.here for lumas in kept]
-            on_screen = painted(frames) if at is None else None
-            self._note_bars(frames, source)
+            on_screen = painted([lumas.here for lumas in kept]) if at is None else None
             share = -(-len(kept) // cores_each()[0])
             for first in range(0, len(kept), max(1, share)):
                 yield partial(motions, kept[first : first + share], on_screen)
 
         sampled = source.sample_around(count, at, beside=wanted, among=self._among(source, count))
-        around = prefetch(self.clock.timed("decode", sampled))
+        area = source.active_area
+        around = prefetch(self.clock.timed("decode", sampled if area is None else _cropped(sampled, area)))
         # For a GPU too, which sees one frame at a time here: motion is the CPU's.
         done = on_all_cores(lambda task: task(), tasks(), torch.device("cpu"))
         with closing(around), closing(done):
             yield from done
-
-    def _note_bars(self, lumas: Sequence[Pixels], source: Source) -> None:
-        """Say where black bars are in the way: they are taken for a piece of the picture that stands still."""
-        if self.on_note is None:
-            return
-        found = bars(lumas)
-        if found is not None and found.share >= _BARS:
-            picture = ":".join(map(str, found.picture(source.info.height, source.info.width)))
-            self.on_note(
-                f"{source.info.path}: black bars take {found.share:.0%} of the picture, and the object is found less "
-                f"well beside them; cut them off, as with: ffmpeg -i INPUT -vf crop={picture} OUTPUT"
-            )
 
     def _among(self, source: Source, count: int) -> int:
         """Every so many frames are those to choose from."""
@@ -235,6 +221,13 @@ class Sampler:
         while among > 1 and len(source.selected) < among * count * _ENOUGH:
             among //= 2
         return among
+
+
+def _cropped(sampled: Iterable[Neighbourhood], area: ActiveArea) -> Generator[Neighbourhood, None, None]:
+    try:
+        yield from (neighbourhood.cropped(area) for neighbourhood in sampled)
+    finally:
+        close(sampled)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..active_area import ActiveArea
 from ..errors import SettingsError
 from ..frames import VideoInfo
 from ..sources.selection import parse_time
@@ -43,6 +44,11 @@ class Seed:
                 f"--{'object' if self.is_point else 'box'}: {info.path.name} is {info.width} x {info.height} pixels; "
                 f"({self.left:g}, {self.top:g}) to ({self.right:g}, {self.bottom:g}) is not inside"
             )
+
+    def within(self, area: ActiveArea) -> Seed:
+        """The same in pixels of the frame's active area. What lies beside it gives the nearest patches there."""
+        sides = self.left - area.left, self.top - area.top, self.right - area.left, self.bottom - area.top
+        return Seed(*sides, self.seconds)
 
     def patches(self, shape: tuple[int, int], size: tuple[int, int]) -> npt.NDArray[np.bool_]:
         """The patches (h, w) whose centres are in the box, or the one that the point is in, of a frame (H, W)."""

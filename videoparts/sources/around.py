@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ..active_area import ActiveArea
 from ..frames import FrameBatch, Pixels
 from .selection import spread
 
@@ -19,6 +20,11 @@ class Neighbourhood:
     before: Pixels | None  # (H, W, 3) uint8; None at the start, and where that frame cannot be decoded
     after: Pixels | None
     marked: bool = False  # whether it is the frame that was asked for beside the sampled ones
+
+    def cropped(self, area: ActiveArea) -> Neighbourhood:
+        """All of them, cut to their active area."""
+        before, after = (None if some is None else area.of(some[None])[0] for some in (self.before, self.after))
+        return Neighbourhood(area.cropped(self.frame), before, after, self.marked)
 
 
 def neighbourhoods(

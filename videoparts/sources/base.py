@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
+from ..active_area import ActiveArea
 from ..frames import FrameBatch, VideoInfo
 from .around import Neighbourhood
 
@@ -33,6 +34,15 @@ class Source(Protocol):
     @property
     def selected(self) -> range:
         """The selected frames' positions in the whole source. Of a damaged file, some may not come."""
+        ...
+
+    @property
+    def active_area(self) -> ActiveArea | None:
+        """Where the picture is, if all its frames have black bars beside it; see `black_bars.active_area`.
+
+        Looked for when it is first asked for, in the selected frames of the source that was opened: parts of it have
+        the same. None where there are no bars, and of pictures that have nothing to do with each other.
+        """
         ...
 
     def batches(self, size: int) -> Iterator[FrameBatch]:

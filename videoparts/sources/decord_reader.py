@@ -20,7 +20,7 @@ from ..errors import DecoderHangError, SourceError
 from ..frames import Pixels, VideoInfo
 from .decord_worker import HEADER
 from .index import VideoIndex
-from .reading import VideoFile
+from .reading import FindArea, VideoFile
 
 WORKER = (sys.executable, "-m", "videoparts.sources.decord_worker")
 """The command of the worker. Tests put another in its place."""
@@ -168,8 +168,10 @@ class DecordVideo(VideoFile):
 
     decoder = "decord"
 
-    def __init__(self, path: Path, info: VideoInfo, index: VideoIndex, selected: range, timeout: float) -> None:
-        super().__init__(path, info, index, selected)
+    def __init__(
+        self, path: Path, info: VideoInfo, index: VideoIndex, selected: range, timeout: float, find_area: FindArea
+    ) -> None:
+        super().__init__(path, info, index, selected, find_area)
         self._timeout = timeout
 
     def decode(self, positions: Sequence[int], size: int) -> Generator[tuple[int, Pixels], None, None]:

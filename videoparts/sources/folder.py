@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from copy import copy
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -16,10 +19,12 @@ import numpy.typing as npt
 from imageio.core.request import InitializationError
 from PIL import Image, UnidentifiedImageError
 
+from ..active_area import ActiveArea
 from ..config import SourceSettings
 from ..errors import SourceError
 from ..frames import FrameBatch, Pixels, VideoInfo
 from .around import Neighbourhood, neighbourhoods
+from .black_bars import LOOKED_AT, active_area, told
 from .selection import require_size, seen_at, select, spread
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
@@ -51,11 +56,20 @@ class FrameFolder:
     """The pictures ``files`` as a `Source`. Memory: one batch."""
 
     decoder = "imageio"
-    notes: tuple[str, ...] = ()
 
     def __init__(self, files: Sequence[Path], info: VideoInfo, selected: range) -> None:
         self.info = info
         self._files, self.selected = files, selected
+        self.notes: tuple[str, ...] = ()
+        self._area = cache(self._find_area)  # of parts too, which are copies
+
+    @property
+    def active_area(self) -> ActiveArea | None:
+        """Where the picture is; see `Source.active_area`."""
+        area = self._area()
+        if area is not None:
+            self.notes = (f"{self.info.path.name} {told(area)}",)
+        return area
 
     def batches(self, size: int) -> Iterator[FrameBatch]:
         """Every selected picture in order; see `Source.batches`."""
@@ -63,8 +77,10 @@ class FrameFolder:
 
     def part(self, first: int, stop: int | None = None) -> FrameFolder:
         """Fewer of its pictures; see `Source.part`."""
-        selected = self.selected[first:stop]
-        return FrameFolder(self._files, replace(self.info, frames=len(selected)), selected)
+        part = copy(self)
+        part.selected = self.selected[first:stop]
+        part.info = replace(self.info, frames=len(part.selected))
+        return part
 
     def frame(self, index: int) -> FrameBatch:
         """One picture; see `Source.frame`."""
@@ -81,6 +97,12 @@ class FrameFolder:
         pts = range(len(self._files))
         marked = None if at is None else seen_at(pts, self.info.time_base, self.selected, at, self.info.path)
         return neighbourhoods(self._read, self.selected, count, marked, beside=beside, among=among)
+
+    def _find_area(self) -> ActiveArea | None:
+        some = [self.selected[0], *spread(self.selected, LOOKED_AT)]
+        with suppress(SourceError):  # is told where pictures are wanted
+            return active_area(read_picture(self._files[position]) for position in some)
+        return None
 
     def _read(self, positions: Sequence[int], size: int) -> Iterator[FrameBatch]:
         require_size(size)

@@ -35,6 +35,7 @@ class PictureSource:
 
     decoder = "imageio"
     notes: tuple[str, ...] = ()
+    active_area = None  # each picture has its own
 
     def __init__(self, pictures: Sequence[Picture], selected: range | None = None) -> None:
         self.pictures = pictures

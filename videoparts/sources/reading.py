@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, suppress
 from copy import copy
 from dataclasses import replace
+from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
+from ..active_area import ActiveArea
 from ..errors import SourceError
 from ..frames import FrameBatch, Pixels, VideoInfo
 from .around import Neighbourhood, neighbourhoods
+from .black_bars import LOOKED_AT, active_area, told
 from .index import VideoIndex
 from .selection import require_size, seen_at, spread
 
+FindArea = Callable[[], ActiveArea | None]
+
 
 class VideoFile(ABC):
-    """A video file as a `Source`. A subclass decodes frames at given positions."""
+    """A video file as a `Source`. A subclass decodes frames at given positions.
+
+    ``find_area`` finds the active area in the place of this reader, for one that is slow to begin.
+    """
 
     decoder: str
 
-    def __init__(self, path: Path, info: VideoInfo, index: VideoIndex, selected: range) -> None:
+    def __init__(
+        self, path: Path, info: VideoInfo, index: VideoIndex, selected: range, find_area: FindArea | None = None
+    ) -> None:
         frames = len(selected) if index.broken is None else None
         self.path, self.index, self.selected = path, index, selected
         self.info = replace(info, frames=frames)
         self._notes: dict[str, str] = {}
         self._is_part = False
+        self.find_area = find_area or cache(self._find_area)  # of parts too, which are copies
         if index.broken is not None:
             self.note("broken", f"breaks off after {index.broken}; the frames before that are used")
 
@@ -40,6 +52,14 @@ class VideoFile(ABC):
     def note(self, topic: str, text: str) -> None:
         """Add a line about the file, or replace the one on the same topic."""
         self._notes[topic] = f"{self.path.name} {text}"
+
+    @property
+    def active_area(self) -> ActiveArea | None:
+        """Where the picture is; see `Source.active_area`."""
+        area = self.find_area()
+        if area is not None:
+            self.note("bars", told(area))
+        return area
 
     def batches(self, size: int) -> Iterator[FrameBatch]:
         """Every selected frame in presentation order; see `Source.batches`."""
@@ -59,7 +79,7 @@ class VideoFile(ABC):
         with closing(self._batches([index], 1)) as batches:
             return next(batches)
 
-    def sample(self, count: int, size: int) -> Iterator[FrameBatch]:
+    def sample(self, count: int, size: int) -> Generator[FrameBatch, None, None]:
         """At most ``count`` selected frames, evenly spread; see `Source.sample`."""
         require_size(size)
         return self._batches(spread(self.selected, count), size)
@@ -71,6 +91,13 @@ class VideoFile(ABC):
         base = self.index.time_base
         marked = None if at is None else seen_at(self.index.pts, base, self.selected, at, self.path)
         return neighbourhoods(self._batches, self.selected, count, marked, beside=beside, among=among)
+
+    def _find_area(self) -> ActiveArea | None:
+        first = self._batches(self.selected[:1], 1)  # the one that is decoded soonest, and mostly enough
+        spread_out = self.sample(LOOKED_AT, 1)
+        with closing(first), closing(spread_out), suppress(SourceError):  # is told where frames are wanted
+            return active_area(batch.pixels[0] for batch in chain(first, spread_out))
+        return None
 
     @abstractmethod
     def decode(self, positions: Sequence[int], size: int) -> Generator[tuple[int, Pixels], None, None]:

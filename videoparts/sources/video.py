@@ -54,7 +54,7 @@ def _open_with_decord(path: Path, settings: SourceSettings) -> VideoFile:
         worker.close()
     if settings.decoder == "auto" and reason is not None:
         return _taken_over(pyav, reason)
-    video = DecordVideo(path, info, index, pyav.selected, settings.timeout)
+    video = DecordVideo(path, info, index, pyav.selected, settings.timeout, pyav.find_area)
     if reason is not None:
         video.note("decoder", f"may decode wrongly: {reason}; --decoder pyav would be right")
     return video

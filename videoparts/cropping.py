@@ -1,0 +1,54 @@
+"""Frames without their black bars on the way in, masks of whole frames on the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from .active_area import ActiveArea
+from .frames import FrameBatch, Pixels
+from .masks import PartMasks
+from .stream import close
+
+
+class Cropping:
+    """Cuts frames to their active area, and remembers the whole ones until their masks are there.
+
+    Args:
+        area: None: frames and masks stay as they are.
+    """
+
+    def __init__(self, area: ActiveArea | None) -> None:
+        self._area = area
+        self._waiting: dict[int, Pixels] = {}  # (H, W, 3) by index
+
+    def each(self, batches: Iterable[FrameBatch]) -> Generator[FrameBatch, None, None]:
+        """`cropped`, of frames that a thread of its own may draw. Closing it closes them."""
+        try:
+            yield from map(self.cropped, batches)
+        finally:
+            close(batches)
+
+    def cropped(self, batch: FrameBatch) -> FrameBatch:
+        """Frames to work on."""
+        if self._area is None:
+            return batch
+        self._waiting.update(zip(batch.index.tolist(), batch.pixels, strict=True))
+        return self._area.cropped(batch)
+
+    def whole(self, masks: PartMasks) -> PartMasks:
+        """The masks of such frames, however they are put together now, on the whole ones: background beside the area.
+
+        Each frame's are given once.
+        """
+        area = self._area
+        if area is None:
+            return masks
+        frames = replace(
+            masks.frames, pixels=np.stack([self._waiting.pop(index) for index in masks.frames.index.tolist()])
+        )
+        matte = None if masks.matte is None else area.padded(masks.matte, frames.size)
+        labels = area.padded(masks.labels, frames.size)
+        return replace(masks, frames=frames, labels=labels, matte=matte, active_area=area)
