@@ -63,7 +63,8 @@ class Chain:
         """Pass 1, with its progress bar."""
         settings = self.options.fit
         total = frames_to_sample(settings, len(sources))
-        if len(sources) == 1:  # one that is opened when it is taken is not opened for that
+        if len(sources) == 1:
+            sources = [sources[0]]  # opened once, if it is opened when it is taken
             total = min(total, sources[0].info.frames or total)
             self._note_thinned(total, sources[0], extractor)
         with self.terminal.bar("fit", total) as advance:

@@ -53,7 +53,7 @@ def _make(
     ):
         for (masks, _), found in zip(coarse, fine, strict=True):
             labels = divided(masks.labels[0], found.labels[0], within)
-            one = replace(masks, labels=labels[None], links=found.links, active_area=found.active_area)
+            one = replace(masks, labels=labels[None], links=found.links)
             target.write(one, counter.of(one))
             advance(1)
     target.close()
@@ -63,12 +63,12 @@ def _labelled(
     chain: Chain, run: Run, source: Source, finest: PartModel, refine: RefineSettings
 ) -> Generator[PartMasks, None, None]:
     """Frame by frame, at the finer level."""
+    identity, area = finest.identity, source.active_area
+    size = (source.info.height, source.info.width) if area is None else area.size
+    grid = Grid.fit(size, identity.load_size, patch_size(identity.model) or identity.stride, identity.stride)
     first = next(run.masks().read(chances=True), None)
-    if first is not None and first.chances is not None:
+    if first is not None and first.chances is not None and first.chances.shape[:2] == (grid.rows, grid.columns):
         chain.terminal.say("dividing from what was kept with --keep-features")
-        identity, area = finest.identity, source.active_area
-        size = (first.labels.shape[0], first.labels.shape[1]) if area is None else area.size
-        grid = Grid.fit(size, identity.load_size, patch_size(identity.model) or identity.stride, identity.stride)
         chances = _with_chances(run, source)
         many = segment_again(chances, grid, finest, refine, active_area=area, clock=chain.clock)
     else:

@@ -68,8 +68,9 @@ class PresetOptions:
     """Which defaults the other options have."""
 
     preset: PresetName = DEFAULT
-    """Defaults of the model, load size, stride, precision, frames to fit, window and refinement. fast: a smaller
-    picture; best: a finer one, slower. Whatever else is given beats them."""
+    """Defaults of how finely frames are seen and, where parts are found, of what they are learned from, and of how many
+    frames are averaged. fast: a smaller picture, and the ViT sees every seventh frame; best: a finer one, slower.
+    Whatever else is given beats them."""
 
 
 @dataclass(frozen=True)

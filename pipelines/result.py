@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -237,7 +237,7 @@ def kept_entries(store: MaskStore, source: Source, *, chances: bool = False) -> 
                 raise SourceError(
                     f"{source.info.path}: gives other frames than before; run the command in a new folder"
                 )
-            yield _masks(batch, one), [one.joint]
+            yield replace(_masks(batch, one), active_area=source.active_area), [one.joint]
 
 
 def entries_without_pixels(store: MaskStore, manifest: Manifest) -> Generator[Entry, None, None]:

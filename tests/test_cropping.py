@@ -10,10 +10,12 @@ from colours import ColourExtractor, MemorySource, frame
 from labelled import assert_same
 
 from videoparts.active_area import ActiveArea
+from videoparts.cache import FeatureCache
 from videoparts.config import FitSettings, RefineSettings
 from videoparts.fit import fit_parts
 from videoparts.frames import FrameBatch, Pixels
 from videoparts.masks import PartMasks
+from videoparts.pictures.features import on_features
 from videoparts.reports.joints import JointCounter
 from videoparts.segmentation import segment, segment_again
 
@@ -88,3 +90,13 @@ def test_joints_are_those_of_the_picture(linked: bool) -> None:
         assert one.cut == other.cut
         assert np.array_equal(one.pairs, other.pairs)
         assert np.array_equal(one.triples, other.triples)
+
+
+def test_what_was_seen_without_bars_is_not_taken_for_the_whole_frame() -> None:
+    """As `pca --foreground` would, which shows whole frames."""
+    extractor, cache = ColourExtractor(), FeatureCache()
+    fit_parts(barred(), extractor, replace(FIT, frames=14), cache=cache)
+    whole = extractor.grid((barred().info.height, barred().info.width))
+    grids = list(on_features(lambda _, features: features.grid, barred(), extractor, tokens=True, cache=cache))
+    assert len(cache) > 0
+    assert grids == [whole] * len(grids)

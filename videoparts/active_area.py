@@ -18,25 +18,33 @@ class ActiveArea:
     height: int
     width: int
 
-    def __str__(self) -> str:
-        """As FFmpeg's ``crop`` filter takes it."""
-        return f"{self.width}:{self.height}:{self.left}:{self.top}"
-
     @property
     def size(self) -> tuple[int, int]:
         """(height, width)."""
         return self.height, self.width
 
-    def of(self, pixels: Pixels) -> Pixels:
-        """What of frames or of their labels (N, H, W, ...) lies in it, not copied."""
-        return pixels[:, self.top : self.top + self.height, self.left : self.left + self.width]
+    def of_frames(self, pixels: Pixels) -> Pixels:
+        """What of frames (..., H, W, 3) lies in it, not copied."""
+        return pixels[..., self._rows, self._columns, :]
+
+    def of_planes(self, planes: Pixels) -> Pixels:
+        """What of labels or mattes (..., H, W) lies in it, not copied."""
+        return planes[..., self._rows, self._columns]
 
     def cropped(self, batch: FrameBatch) -> FrameBatch:
         """Frames, cut to it."""
-        return replace(batch, pixels=self.of(batch.pixels))
+        return replace(batch, pixels=self.of_frames(batch.pixels))
 
     def padded(self, planes: Pixels, size: tuple[int, int]) -> Pixels:
-        """Planes (N, height, width) of it on frames (N, H, W) of a size, 0 beside it."""
-        whole = np.zeros((len(planes), *size), planes.dtype)
-        self.of(whole)[...] = planes
+        """Planes (..., height, width) of it for frames of a size (H, W): 0 beside it."""
+        whole = np.zeros((*planes.shape[:-2], *size), planes.dtype)
+        self.of_planes(whole)[...] = planes
         return whole
+
+    @property
+    def _rows(self) -> slice:
+        return slice(self.top, self.top + self.height)
+
+    @property
+    def _columns(self) -> slice:
+        return slice(self.left, self.left + self.width)

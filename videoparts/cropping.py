@@ -39,16 +39,36 @@ class Cropping:
         return self._area.cropped(batch)
 
     def whole(self, masks: PartMasks) -> PartMasks:
-        """The masks of such frames, however they are put together now, on the whole ones: background beside the area.
-
-        Each frame's are given once.
-        """
-        area = self._area
-        if area is None:
+        """The masks of such frames, however they are put together now, on the whole ones. Each frame's are given
+        once."""
+        if self._area is None:
             return masks
-        frames = replace(
-            masks.frames, pixels=np.stack([self._waiting.pop(index) for index in masks.frames.index.tolist()])
-        )
-        matte = None if masks.matte is None else area.padded(masks.matte, frames.size)
-        labels = area.padded(masks.labels, frames.size)
-        return replace(masks, frames=frames, labels=labels, matte=matte, active_area=area)
+        pixels = np.stack([self._waiting.pop(index) for index in masks.frames.index.tolist()])
+        return padded(masks, replace(masks.frames, pixels=pixels), self._area)
+
+
+def cropped(masks: PartMasks) -> PartMasks:
+    """Masks and their frames, cut to their active area."""
+    area = masks.active_area
+    if area is None:
+        return masks
+    return replace(
+        masks,
+        frames=area.cropped(masks.frames),
+        labels=area.of_planes(masks.labels),
+        matte=None if masks.matte is None else area.of_planes(masks.matte),
+        mattes=None if masks.mattes is None else area.of_planes(masks.mattes),
+        active_area=None,
+    )
+
+
+def padded(masks: PartMasks, frames: FrameBatch, area: ActiveArea) -> PartMasks:
+    """Masks of an area on the whole frames: beside it all is background."""
+    return replace(
+        masks,
+        frames=frames,
+        labels=area.padded(masks.labels, frames.size),
+        matte=None if masks.matte is None else area.padded(masks.matte, frames.size),
+        mattes=None if masks.mattes is None else area.padded(masks.mattes, frames.size),
+        active_area=area,
+    )

@@ -144,7 +144,7 @@ class Measuring:
     def result(self) -> Measured:
         """After some runs."""
         identity, frames = self._extractor.identity, self._stages.frames
-        grid = self._extractor.grid((self._clip.info.height, self._clip.info.width))
+        grid = self._stages.grid
         return Measured(
             used=Used.of(self._extractor),
             refine=self._options.refine,

@@ -65,10 +65,12 @@ class Stages:
         self._clip, self._part, self._extractor = clip, part, extractor
         self._parts, self._refine, self._folder = parts.on(extractor.device), refine, folder
         self._device = extractor.device
-        self._batches = list(part.batches(extractor.batch_size))
+        area = part.active_area
+        batches = part.batches(extractor.batch_size)
+        self._batches = list(batches if area is None else map(area.cropped, batches))
         self._every = interval(refine.keys, part.info)
         self.frames = sum(map(len, self._batches))
-        self._grid = extractor.grid(self._batches[0].size)
+        self.grid = extractor.grid(self._batches[0].size)
 
         self._features: list[Features] = []
         self._chances: list[torch.Tensor] = []
@@ -130,7 +132,7 @@ class Stages:
         return {
             "decode": frame,
             "link": frame,
-            "resize": frame + 3 * self._grid.height * self._grid.width,
+            "resize": frame + 3 * self.grid.height * self.grid.width,
             "score": described + chances,
             "carry": 2 * scores,
             "window": 2 * scores,
@@ -184,7 +186,7 @@ class Stages:
 
     def _encode(self) -> Iterator[object]:
         info = self._part.info
-        path, size = self._folder / "encoded.mp4", (info.height, info.width)
+        path, size = self._folder / "encoded.mp4", self._batches[0].size
         video: VideoFile[Pixels] = VideoFile(path, info, size, RGB(), Encoding(), audio=False)
         video.start()
         try:
@@ -201,13 +203,13 @@ class Stages:
         return on_device(batch.pixels, self._device)
 
     def _resized(self, batch: FrameBatch) -> torch.Tensor:
-        return resize(self._there(batch), (self._grid.height, self._grid.width), "bicubic")
+        return resize(self._there(batch), (self.grid.height, self.grid.width), "bicubic")
 
     def _described(self, batch: FrameBatch) -> Features:
         return self._extractor.extract(self._there(batch), tokens=True)
 
     def _placed(self, number: int) -> torch.Tensor:
-        return working_scores(self._chances[number], self._grid, self._batches[number].size)
+        return working_scores(self._chances[number], self.grid, self._batches[number].size)
 
     def _labelled(self, steady: Scored) -> Pixels:
         labels = label_pixels(steady.scores, self._there(steady.frames), self._refine).cpu().numpy()

@@ -34,8 +34,10 @@ class Edit:
     """Edit the parts in a folder that videoparts masks has written, and write all of its formats again.
 
     Nothing is found anew, so it takes seconds. Parts are given by number or name; numbers stay what they are, whatever
-    happens to other parts. What is done is kept in OUTPUT/edits.json, a line an edit, and can be taken back. Edits that
-    cannot be done change nothing. OUTPUT/levels, of masks --levels, stays as it was found.
+    happens to other parts. Of several edits in one command, those of --edits are done first, then --split, --rename,
+    --merge, --drop, --recolor, --reorder and --smooth. What is done is kept in OUTPUT/edits.json, a line an edit, and
+    can be taken back. Edits that cannot be done change nothing. OUTPUT/levels, of masks --levels, stays as it was
+    found.
     """
 
     output: tyro.conf.Positional[Path]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from threading import Event
 
@@ -10,6 +11,8 @@ import pytest
 import torch
 
 from videoparts import stream
+from videoparts.active_area import ActiveArea
+from videoparts.cropping import padded
 from videoparts.editing.edited import edited, smoothed
 from videoparts.editing.edits import Drop, Edition, Merge, Smooth
 from videoparts.frames import FrameBatch
@@ -87,6 +90,21 @@ def test_smoothing_mends_a_frame_that_is_unlike_those_around() -> None:
         assert one.mattes is not None
         assert (one.labels != wanted.labels).mean() < 0.01
         assert one.mattes.sum(1, dtype=np.int64).max() <= 255
+
+
+def test_beside_black_bars_smoothing_is_the_same() -> None:
+    edition, area = after(Smooth(5)), ActiveArea(30, 20, 64, 96)
+    bare = [edited(one, edition, mattes=True) for one in masks(7, wrong=3)]
+    barred = []
+    for one in masks(7, wrong=3):
+        pixels = np.pad(one.frames.pixels, ((0, 0), (30, 30), (20, 21), (0, 0)))
+        given = padded(one, replace(one.frames, pixels=pixels), area)
+        barred.append(edited(given, edition, mattes=True))
+    for wanted, found in zip(smoothed(bare, edition), smoothed(barred, edition), strict=True):
+        assert found.active_area == area
+        assert found.frames.size == (124, 137)
+        assert np.array_equal(found.labels, area.padded(wanted.labels, (124, 137)))
+        assert np.array_equal(found.mattes_of(3), area.padded(wanted.mattes_of(3), (124, 137)))
 
 
 def test_without_a_window_nothing_is_smoothed() -> None:

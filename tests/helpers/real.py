@@ -25,7 +25,7 @@ def found_in(folder: Path, truth: Callable[[str], Pixels]) -> list[float]:
     model = fit_parts(source, extractor, FitSettings(frames=FRAMES))
     scores, area = [], source.active_area
     for batch in source.sample(FRAMES, 1):
-        pixels = batch.pixels if area is None else area.of(batch.pixels)
+        pixels = batch.pixels if area is None else area.of_frames(batch.pixels)
         found = model.probabilities(extractor.extract(pixels, tokens=True))[0, 0].numpy() < 0.5
         share = truth(batch.stem(0)).astype(np.float32) / 255
         scores.append(jaccard(found, cv2.resize(share, found.shape[::-1], interpolation=cv2.INTER_AREA) > 0.5))

@@ -32,7 +32,6 @@ from videoparts.masks import PartMasks
 from videoparts.parts.model import PartModel
 from videoparts.presets import PRESETS, Preset, PresetName
 from videoparts.segmentation import segment
-from videoparts.sources import open_source
 
 # Small, so that a run takes seconds: real weights all the same.
 QUICK = ["--load-size", "112", "--frames", "6", "--offline", "--device", "cpu"]
@@ -607,23 +606,3 @@ def test_frames_that_are_seen_coarsely_are_told_of(
     assert told
     assert main([*command, "--descriptors", told[1]]) == 0
     assert "patches are kept" not in capsys.readouterr().err
-
-
-def test_black_bars_are_left_out_and_told_of(
-    short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "frames"
-    folder.mkdir()
-    frames = [frame for batch in open_source(short_clip).batches(8) for frame in batch.pixels]
-    for i, frame in enumerate(frames):
-        Image.fromarray(np.pad(frame, ((40, 40), (0, 0), (0, 0)))).save(folder / f"{i:03d}.png")
-    out = tmp_path / "masks"
-    assert main(["masks", str(folder), "-o", str(out), "--formats", "davis", "--no-page", *QUICK]) == 0
-    assert "note: frames has black bars beside a picture of " in capsys.readouterr().err
-    labels = np.stack([np.asarray(Image.open(path)) for path in sorted(out.glob("davis/**/*.png"))])
-    assert labels.shape == (len(frames), frames[0].shape[0] + 80, frames[0].shape[1])
-    assert labels[:, 44:-44].any()
-    assert not labels[:, :36].any()
-    assert not labels[:, -36:].any()
-    assert main(["fit", str(short_clip), "-o", str(tmp_path / "b.safetensors"), *QUICK]) == 0
-    assert "black bars" not in capsys.readouterr().err

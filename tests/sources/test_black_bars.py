@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from media import Clip
 from moving import coloured, moved, texture
+from PIL import Image
 
 from videoparts.active_area import ActiveArea
 from videoparts.config import SourceSettings
@@ -91,9 +92,14 @@ def test_something_bright_in_front_of_black_is_not_cut_out() -> None:
     """It may go anywhere between the frames that were looked at."""
     dancer = [np.zeros((160, 240, 3), np.uint8) for _ in range(5)]
     for i, frame in enumerate(dancer):
-        frame[40:120, 60 + 10 * i : 100 + 10 * i] = 200
-        frame[30:40, 75 + 10 * i : 85 + 10 * i] = 200  # head
+        frame[45:115, 80 + 10 * i : 120 + 10 * i] = 200
+        frame[40:45, 95 + 10 * i : 105 + 10 * i] = 200  # head
+        frame[115:120, 85 + 10 * i : 115 + 10 * i] = 200  # feet
     assert active_area(dancer) is None
+
+
+def test_a_dark_margin_that_is_not_black_is_no_bar() -> None:
+    assert active_area(padded(film(), (20, 20), (0, 0), 40)) is None
 
 
 @pytest.mark.parametrize("rows", [(20, 0), (20, 10)])
@@ -106,14 +112,25 @@ def test_what_is_left_is_not_too_slim() -> None:
     assert active_area(padded(line, (60, 60), (0, 0))) is None
 
 
-@pytest.mark.parametrize("decoder", ["auto", "pyav"])
+def test_between_wide_bars_narrow_ones_are_found() -> None:
+    strip = [frame[:40] for frame in film()]
+    assert active_area(padded(strip, (55, 55), (30, 30))) == ActiveArea(55, 30, 40, 240)
+
+
+@pytest.mark.parametrize("decoder", ["auto", "pyav", "folder"])
 def test_all_parts_of_a_source_have_the_same(decoder: str, tmp_path: Path) -> None:
     """Whatever shows in them: else a run that goes on would not do as before."""
     frames = padded(film(12), (40, 40), (0, 0))
     for frame in frames[:4]:
         frame[:] = 0
-    path = Clip(frames=12, height=240, width=240, paint=lambda i, *_: frames[i]).write(tmp_path / "clip.mp4")
-    source = open_source(path, SourceSettings(decoder=decoder))
+    path = tmp_path / "clip.mp4"
+    if decoder == "folder":
+        path.mkdir()
+        for i, frame in enumerate(frames):
+            Image.fromarray(frame).save(path / f"{i:02d}.png")
+    else:
+        Clip(frames=12, height=240, width=240, paint=lambda i, *_: frames[i]).write(path)
+    source = open_source(path, SourceSettings(decoder="pyav" if decoder == "pyav" else "auto"))
     areas = [source.part(0, 4).active_area, source.active_area, source.part(8).part(2).active_area]
     assert areas == [ActiveArea(39, 0, 162, 240)] * 3  # a small picture is 160 high, of 240
     assert source.notes[-1].startswith("clip.mp4 has black bars beside a picture of 240x162;")

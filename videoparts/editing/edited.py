@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ..cropping import cropped, padded
 from ..frames import Pixels
 from ..masks import PartMasks
 from ..refine.mattes import agree_without_others, agreeing_matte, part_mattes
@@ -33,7 +34,7 @@ def edited(masks: PartMasks, edition: Edition, *, mattes: bool) -> PartMasks:
     """
     labels = edition.labels(masks.labels)
     if not mattes:
-        return PartMasks(masks.frames, labels)
+        return PartMasks(masks.frames, labels, active_area=masks.active_area)
     assert masks.matte is not None
     numbers = [part.number for part in edition.parts]
     planes = []
@@ -43,7 +44,7 @@ def edited(masks: PartMasks, edition: Edition, *, mattes: bool) -> PartMasks:
         if hidden.any():
             agree_without_others(shared, mine, numbers)
         planes.append(shared)
-    return PartMasks(masks.frames, labels, mattes=np.stack(planes))
+    return PartMasks(masks.frames, labels, mattes=np.stack(planes), active_area=masks.active_area)
 
 
 def smoothed(items: Iterable[PartMasks], edition: Edition) -> Generator[PartMasks, None, None]:
@@ -80,22 +81,24 @@ def _averaged(items: Iterable[PartMasks], edition: Edition) -> Iterator[PartMask
 
     def scored() -> Iterator[Scored]:
         try:
-            with closing(linked(items, lambda masks: masks.frames)) as together:
-                for masks, links in together:
-                    assert masks.mattes is not None
-                    small = np.stack([_small(planes) for planes in masks.mattes])
+            pairs = ((masks, cropped(masks)) for masks in items)  # bars would hide a cut
+            with closing(linked(pairs, lambda pair: pair[1].frames)) as together:
+                for (masks, inner), links in together:
+                    assert inner.mattes is not None
+                    small = np.stack([_small(planes) for planes in inner.mattes])
                     taken[int(masks.frames.index[0])] = masks, small
-                    yield Scored(masks.frames, links, from_numpy(small))
+                    yield Scored(inner.frames, links, from_numpy(small))
         finally:
             close(items)
 
     def changed(averages: Scored) -> PartMasks:
-        frames = averages.frames
-        masks, small = taken.pop(int(frames.index[0]))
-        assert masks.mattes is not None
-        each = zip(masks.mattes, averages.scores.numpy() - small, strict=True)
+        masks, small = taken.pop(int(averages.frames.index[0]))
+        inner, area = cropped(masks), masks.active_area
+        assert inner.mattes is not None
+        each = zip(inner.mattes, averages.scores.numpy() - small, strict=True)
         labels, mattes = zip(*(_changed(planes, by, numbers) for planes, by in each), strict=True)
-        return PartMasks(frames, np.stack(labels), mattes=np.stack(mattes))
+        found = PartMasks(inner.frames, np.stack(labels), mattes=np.stack(mattes))
+        return found if area is None else padded(found, masks.frames, area)
 
     with ExitStack() as stack:
         averages = stack.enter_context(closing(windowed(prefetch(scored()), edition.window)))

@@ -52,7 +52,7 @@ def on_features(
     @torch.inference_mode()
     def call(batch: FrameBatch) -> R:
         _require_usable(batch, source, extractor)
-        features = None if attention or cache is None else _kept(batch, source, cache, tokens)
+        features = None if attention or cache is None else _kept(batch, source, extractor, cache, tokens)
         if features is None:
             with clock.stage("vit"):
                 features = extractor.extract(batch.pixels, attention=attention, tokens=tokens)
@@ -76,8 +76,11 @@ def _require_usable(batch: FrameBatch, source: Source, extractor: Extractor) -> 
         raise SourceError(f"{source.info.path}: {batch.stem(0)} {why}")
 
 
-def _kept(batch: FrameBatch, source: Source, cache: FeatureCache, tokens: bool) -> Features | None:
-    """The features of a batch, if the cache holds those of each of its pictures."""
+def _kept(
+    batch: FrameBatch, source: Source, extractor: Extractor, cache: FeatureCache, tokens: bool
+) -> Features | None:
+    """The features of a batch, if the cache holds those of each of its whole pictures, with black bars."""
+    grid = extractor.grid(batch.size)
     kept = [cache.get(source.info.path, index) for index in batch.index.tolist()]
-    whole = [one for one in kept if one is not None and (one.tokens is not None or not tokens)]
+    whole = [one for one in kept if one is not None and one.grid == grid and (one.tokens is not None or not tokens)]
     return Features.joined(whole) if len(whole) == len(kept) else None

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ..cropping import cropped
 from ..evaluation.metrics import counted_for_agreement
 from ..flow.dense import warp
 from ..flow.links import Link, link, link_luma
@@ -64,11 +65,9 @@ class JointCounter:
 
     def of(self, masks: PartMasks) -> list[Joint]:
         """The joints of the next frames, with the links that they come with."""
+        masks = cropped(masks)  # as those links are, and black bars would hide a cut
         links = masks.links or (None,) * len(masks)
-        pixels, labels, area = masks.frames.pixels, masks.labels, masks.active_area
-        if area is not None:  # the links' own, and black bars would hide a cut
-            pixels, labels = area.of(pixels), area.of(labels)
-        return [self.add(*one) for one in zip(pixels, labels, links, strict=True)]
+        return [self.add(*one) for one in zip(masks.frames.pixels, masks.labels, links, strict=True)]
 
     def add(self, pixels: Pixels, labels: Pixels, known: Link | None = None) -> Joint:
         """The joint of the next frame (H, W, 3) and its labels (H, W) with those before.

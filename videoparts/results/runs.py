@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import __version__
 from ..errors import OutputError, SettingsError
 from ..files.lock import HOME
 from .mask_store import MaskStore
@@ -75,5 +76,5 @@ class Run:
 
 
 def run_key(about: Mapping[str, Any]) -> str:
-    """A fingerprint, 16 hex digits, of all that a run's masks depend on, as JSON has it."""
-    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
+    """A fingerprint, 16 hex digits, of all that a run's masks depend on, as JSON has it, and of this version."""
+    return hashlib.sha256(json.dumps([__version__, about], sort_keys=True).encode()).hexdigest()[:16]

@@ -23,7 +23,7 @@ class Neighbourhood:
 
     def cropped(self, area: ActiveArea) -> Neighbourhood:
         """All of them, cut to their active area."""
-        before, after = (None if some is None else area.of(some[None])[0] for some in (self.before, self.after))
+        before, after = (None if some is None else area.of_frames(some) for some in (self.before, self.after))
         return Neighbourhood(area.cropped(self.frame), before, after, self.marked)
 
 

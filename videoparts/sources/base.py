@@ -28,7 +28,10 @@ class Source(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Lines that the user should read, such as why PyAV took over, or that the file is truncated."""
+        """Lines that the user should read, such as why PyAV took over, or that the file is truncated.
+
+        What is only found while frames are read, or as the active area is asked for, is there after that.
+        """
         ...
 
     @property

@@ -16,11 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..active_area import ActiveArea
 from ..errors import DecoderHangError, SourceError
-from ..frames import Pixels, VideoInfo
+from ..frames import Pixels
 from .decord_worker import HEADER
 from .index import VideoIndex
-from .reading import FindArea, VideoFile
+from .reading import VideoFile
 
 WORKER = (sys.executable, "-m", "videoparts.sources.decord_worker")
 """The command of the worker. Tests put another in its place."""
@@ -164,15 +165,22 @@ class DecordWorker:
 
 
 class DecordVideo(VideoFile):
-    """Decodes with decord. Memory: the worker's margin, and one request of frames."""
+    """Decodes with decord. Memory: the worker's margin, and one request of frames.
+
+    Args:
+        reference: the same file in another reader.
+        timeout: seconds without any answer after which the worker counts as hung.
+    """
 
     decoder = "decord"
 
-    def __init__(
-        self, path: Path, info: VideoInfo, index: VideoIndex, selected: range, timeout: float, find_area: FindArea
-    ) -> None:
-        super().__init__(path, info, index, selected, find_area)
-        self._timeout = timeout
+    def __init__(self, reference: VideoFile, timeout: float) -> None:
+        super().__init__(reference.path, reference.info, reference.index, reference.selected)
+        self._reference, self._timeout = reference, timeout
+
+    def find_area(self) -> ActiveArea | None:
+        """See `VideoFile.find_area`. Found by the other reader: for one frame, decord's process would be begun."""
+        return self._reference.find_area()
 
     def decode(self, positions: Sequence[int], size: int) -> Generator[tuple[int, Pixels], None, None]:
         """See `VideoFile.decode`."""

@@ -8,7 +8,6 @@ from contextlib import suppress
 from copy import copy
 from dataclasses import replace
 from fractions import Fraction
-from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -60,16 +59,20 @@ class FrameFolder:
     def __init__(self, files: Sequence[Path], info: VideoInfo, selected: range) -> None:
         self.info = info
         self._files, self.selected = files, selected
-        self.notes: tuple[str, ...] = ()
-        self._area = cache(self._find_area)  # of parts too, which are copies
+        self._looked_at = selected  # of all parts, which are copies, as is what is found
+        self._found: list[ActiveArea | None] = []
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Lines that the user should read."""
+        return tuple(f"{self.info.path.name} {told(area)}" for area in self._found if area is not None)
 
     @property
     def active_area(self) -> ActiveArea | None:
         """Where the picture is; see `Source.active_area`."""
-        area = self._area()
-        if area is not None:
-            self.notes = (f"{self.info.path.name} {told(area)}",)
-        return area
+        if not self._found:
+            self._found.append(self._find_area())
+        return self._found[0]
 
     def batches(self, size: int) -> Iterator[FrameBatch]:
         """Every selected picture in order; see `Source.batches`."""
@@ -99,7 +102,7 @@ class FrameFolder:
         return neighbourhoods(self._read, self.selected, count, marked, beside=beside, among=among)
 
     def _find_area(self) -> ActiveArea | None:
-        some = [self.selected[0], *spread(self.selected, LOOKED_AT)]
+        some = [self._looked_at[0], *spread(self._looked_at, LOOKED_AT)]
         with suppress(SourceError):  # is told where pictures are wanted
             return active_area(read_picture(self._files[position]) for position in some)
         return None

@@ -35,7 +35,7 @@ class PictureSource:
 
     decoder = "imageio"
     notes: tuple[str, ...] = ()
-    active_area = None  # each picture has its own
+    active_area = None  # bars are not looked for: each picture would have its own
 
     def __init__(self, pictures: Sequence[Picture], selected: range | None = None) -> None:
         self.pictures = pictures

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from copy import copy
 from dataclasses import replace
-from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -21,26 +20,20 @@ from .black_bars import LOOKED_AT, active_area, told
 from .index import VideoIndex
 from .selection import require_size, seen_at, spread
 
-FindArea = Callable[[], ActiveArea | None]
-
 
 class VideoFile(ABC):
-    """A video file as a `Source`. A subclass decodes frames at given positions.
-
-    ``find_area`` finds the active area in the place of this reader, for one that is slow to begin.
-    """
+    """A video file as a `Source`. A subclass decodes frames at given positions."""
 
     decoder: str
 
-    def __init__(
-        self, path: Path, info: VideoInfo, index: VideoIndex, selected: range, find_area: FindArea | None = None
-    ) -> None:
+    def __init__(self, path: Path, info: VideoInfo, index: VideoIndex, selected: range) -> None:
         frames = len(selected) if index.broken is None else None
         self.path, self.index, self.selected = path, index, selected
         self.info = replace(info, frames=frames)
         self._notes: dict[str, str] = {}
         self._is_part = False
-        self.find_area = find_area or cache(self._find_area)  # of parts too, which are copies
+        self._looked_at = selected  # of all parts, which are copies, as are the notes and what is found
+        self._found: list[ActiveArea | None] = []
         if index.broken is not None:
             self.note("broken", f"breaks off after {index.broken}; the frames before that are used")
 
@@ -56,10 +49,11 @@ class VideoFile(ABC):
     @property
     def active_area(self) -> ActiveArea | None:
         """Where the picture is; see `Source.active_area`."""
-        area = self.find_area()
-        if area is not None:
-            self.note("bars", told(area))
-        return area
+        if not self._found:
+            self._found.append(self.find_area())
+        if self._found[0] is not None:
+            self.note("bars", told(self._found[0]))
+        return self._found[0]
 
     def batches(self, size: int) -> Iterator[FrameBatch]:
         """Every selected frame in presentation order; see `Source.batches`."""
@@ -79,7 +73,7 @@ class VideoFile(ABC):
         with closing(self._batches([index], 1)) as batches:
             return next(batches)
 
-    def sample(self, count: int, size: int) -> Generator[FrameBatch, None, None]:
+    def sample(self, count: int, size: int) -> Iterator[FrameBatch]:
         """At most ``count`` selected frames, evenly spread; see `Source.sample`."""
         require_size(size)
         return self._batches(spread(self.selected, count), size)
@@ -92,9 +86,10 @@ class VideoFile(ABC):
         marked = None if at is None else seen_at(self.index.pts, base, self.selected, at, self.path)
         return neighbourhoods(self._batches, self.selected, count, marked, beside=beside, among=among)
 
-    def _find_area(self) -> ActiveArea | None:
-        first = self._batches(self.selected[:1], 1)  # the one that is decoded soonest, and mostly enough
-        spread_out = self.sample(LOOKED_AT, 1)
+    def find_area(self) -> ActiveArea | None:
+        """Look for the active area in the frames that were selected when the file was opened."""
+        first = self._batches(self._looked_at[:1], 1)  # the one that is decoded soonest, and mostly enough
+        spread_out = self._batches(spread(self._looked_at, LOOKED_AT), 1)
         with closing(first), closing(spread_out), suppress(SourceError):  # is told where frames are wanted
             return active_area(batch.pixels[0] for batch in chain(first, spread_out))
         return None

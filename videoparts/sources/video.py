@@ -6,10 +6,9 @@ from pathlib import Path
 
 from ..config import SourceSettings
 from ..errors import DecoderHangError, SourceError
-from ..frames import VideoInfo
 from .check import compare, why_not
 from .decord_reader import DecordError, DecordVideo, DecordWorker, unavailable
-from .index import VideoIndex, opened, scan
+from .index import opened, scan
 from .pyav_reader import PyAVVideo, describe
 from .reading import VideoFile
 from .selection import parse_time, select
@@ -27,7 +26,7 @@ def open_video(path: Path, settings: SourceSettings) -> VideoFile:
     if reason is not None and settings.decoder == "decord":
         raise SourceError(f"{path}: decord cannot decode it: {reason}; install decord, or try --decoder pyav")
     if settings.decoder == "pyav" or reason is not None:
-        pyav = _open_pyav(path, settings)[0]
+        pyav = _open_pyav(path, settings)
         return pyav if reason is None else _taken_over(pyav, f"decord cannot be used: {reason}")
     return _open_with_decord(path, settings)
 
@@ -37,8 +36,8 @@ def _open_with_decord(path: Path, settings: SourceSettings) -> VideoFile:
     # Started first: it opens the file while PyAV reads the time stamps.
     worker = DecordWorker(path, patience)
     try:
-        pyav, info, index = _open_pyav(path, settings)
-        reason = why_not(index)
+        pyav = _open_pyav(path, settings)
+        reason = why_not(pyav.index)
         if reason is None or settings.decoder == "decord":
             try:
                 reason = compare(worker, pyav) or reason
@@ -54,20 +53,20 @@ def _open_with_decord(path: Path, settings: SourceSettings) -> VideoFile:
         worker.close()
     if settings.decoder == "auto" and reason is not None:
         return _taken_over(pyav, reason)
-    video = DecordVideo(path, info, index, pyav.selected, settings.timeout, pyav.find_area)
+    video = DecordVideo(pyav, settings.timeout)
     if reason is not None:
         video.note("decoder", f"may decode wrongly: {reason}; --decoder pyav would be right")
     return video
 
 
-def _open_pyav(path: Path, settings: SourceSettings) -> tuple[PyAVVideo, VideoInfo, VideoIndex]:
+def _open_pyav(path: Path, settings: SourceSettings) -> PyAVVideo:
     with opened(path) as (container, stream):
         index = scan(container, stream, path)
         number = stream.index
     with opened(path) as (container, stream):
         info = describe(container, stream, index, path)
     selected = select(index.pts, index.time_base, info.rate, settings, path)
-    return PyAVVideo(path, info, index, selected, number), info, index
+    return PyAVVideo(path, info, index, selected, number)
 
 
 def _taken_over(video: PyAVVideo, reason: str) -> PyAVVideo:
