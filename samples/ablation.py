@@ -63,6 +63,7 @@ ROWS: dict[str, Row] = {
     "no border": Row(cues=Cues(border=False)),
     "one round of teaching": Row(cues=Cues(rounds=1)),
     "motion in every frame": Row(constants=((motion, "_CLEARLY", 0.0),)),
+    "motion in full where all tell": Row(constants=((teaching, "_ENOUGH_TELL", 1.0),)),
     "motion where clearer (0.7)": Row(constants=((motion, "_CLEARLY", 0.7),)),
     "camera always quadratic": Row(constants=((motion, "_BENT", 1e9),)),
     "one threshold for all frames": Row(constants=((visibility, "_MOST", 0.0),)),
@@ -83,7 +84,7 @@ ROWS: dict[str, Row] = {
     "threshold twice as low": Row(constants=((teaching, "_LOW", 2 * teaching._LOW),)),
     "components / 2": Row(constants=((teaching, "_LARGE", teaching._LARGE / 2),)),
     "compactness x 2": Row(constants=((evidence, "_ONCE", 2 * evidence._ONCE),)),
-    "common motion counts in full": Row(constants=((teaching, "_MOST_POWER", 1.0),)),
+    "common motion counts twice": Row(constants=((teaching, "_MOST_POWER", 1.0),)),
     "coherence exponent / 2": Row(constants=((motion, "_SHARP", motion._SHARP / 2),)),
     "coherence exponent x 2": Row(constants=((motion, "_SHARP", motion._SHARP * 2),)),
 }
@@ -172,11 +173,11 @@ def main() -> None:
             j, t, agreement, _ = table[name][-1]
             print(f"{clip.name}: {name}: J {j:.3f} T {t:.3f} ARI {agreement:.3f}", flush=True)
     names = ", ".join(clip.name for clip in clips)
-    print(f"\n{'':28s}{'J':>7}{'T':>7}{'ARI':>7}{'s/frame':>9}   J, and ARI, of {names}")
+    print(f"\n{'':29s}{'J':>7}{'T':>7}{'ARI':>7}{'s/frame':>9}   J, and ARI, of {names}")
     for name, scores in table.items():
         j, t, agreement, seconds = (mean(values) for values in zip(*scores, strict=True))
         each = " ".join(f"{one[0]:.3f}" for one in scores) + " | " + " ".join(f"{one[2]:.3f}" for one in scores)
-        print(f"{name:28s}{j:7.3f}{t:7.3f}{agreement:7.3f}{seconds:9.3f}   {each}")
+        print(f"{name:29s}{j:7.3f}{t:7.3f}{agreement:7.3f}{seconds:9.3f}   {each}")
 
 
 if __name__ == "__main__":

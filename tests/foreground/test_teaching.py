@@ -143,17 +143,24 @@ def test_rounds_of_teaching_mend_the_evidence() -> None:
     assert (mended != right).mean() < 0.02 < (noisy != right).mean()
 
 
-def test_a_cue_counts_by_the_share_of_frames_that_have_it() -> None:
+@pytest.mark.parametrize("most", [1.0, 0.5])
+def test_a_cue_counts_the_less_the_fewer_frames_have_it_and_in_full_if_half_of_them_do(most: float) -> None:
+    sample = flat([np.zeros((2, 3), bool)] * 4)
+    one = np.zeros((2, 3), np.float32)
+    found = [teaching._gather(sample, [one] * some + [None] * (4 - some), most) for some in (1, 2, 3, 4)]
+    assert [cue.power for cue in found if cue is not None] == [most / 2, most, most, most]
+    assert teaching._gather(sample, [None] * 4, most) is None
+
+
+def test_a_cue_knows_of_the_frames_that_have_it() -> None:
     sample = flat([np.zeros((2, 3), bool)] * 4)
     one, other = np.full((2, 3), 0.2, np.float32), np.full((2, 3), 0.6, np.float32)
     found = teaching._gather(sample, [one, None, other, None])
     assert found is not None
     assert found.known is not None
-    assert found.power == 0.5
     assert found.known.reshape(4, 6).all(axis=1).tolist() == [True, False, True, False]
     assert found.known.sum() == 12
     assert found.values[found.known].tolist() == pytest.approx([0.2] * 6 + [0.6] * 6)
-    assert teaching._gather(sample, [None] * 4) is None
 
 
 def test_the_probe_is_sure_by_the_gap_between_the_classes() -> None:
