@@ -1,7 +1,8 @@
-"""What stands still on the screen while the camera moves, with edges, is painted there."""
+"""What stands still on the screen while the camera moves, with corners, is painted there."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from moving import moved, texture
@@ -12,7 +13,7 @@ from videoparts.sampling.painted import painted
 BOX = np.s_[12:32, 180:225]
 
 
-def pan(count: int = 8, step: float = 7) -> list[Pixels]:
+def pan(count: int = 3, step: float = 7) -> list[Pixels]:
     return [moved(texture(1), step * i, 0) for i in range(count)]
 
 
@@ -27,42 +28,55 @@ def stamped(frames: list[Pixels], noise: float = 0) -> list[Pixels]:
 
 
 @pytest.mark.parametrize("noise", [0, 2])
-def test_a_logo_is_found_where_it_is(noise: float) -> None:
-    found = painted(stamped(pan(), noise))
+@pytest.mark.parametrize("beside", [1, 2])
+def test_a_logo_is_found_where_it_is(beside: int, noise: float) -> None:
+    here, *others = stamped(pan(1 + beside), noise)
+    found = painted(here, others)
     assert found is not None
-    assert found[BOX].all()
+    assert found[14:30, 183:222].all()
     around = np.zeros_like(found)
-    around[12 - 4 : 32 + 4, 180 - 4 : 225 + 4] = True
+    around[12 - 9 : 32 + 9, 180 - 9 : 225 + 9] = True
     assert not found[~around].any()
 
 
-def test_nothing_is_painted_on_what_is_only_filmed() -> None:
-    assert painted(pan()) is None
-
-
-def test_sky_that_is_alike_in_all_frames_is_filmed() -> None:
+def test_letters_are_found_through_which_what_is_filmed_is_seen() -> None:
     frames = pan()
     for frame in frames:
-        frame[:40, 20:100] = 180
-    assert painted(frames) is None
+        for grey, wide in ((0, 3), (255, 1)):
+            cv2.putText(frame, "what they say", (50, 140), cv2.FONT_HERSHEY_SIMPLEX, 0.5, grey, wide, cv2.LINE_AA)
+    found = painted(frames[1], [frames[0], frames[2]])
+    assert found is not None
+    assert found[130:142, 52:155].mean() > 0.7
+    assert not found[:110].any()
+
+
+def test_nothing_is_painted_on_what_is_only_filmed() -> None:
+    here, *others = pan()
+    assert painted(here, others) is None
+
+
+def test_an_edge_along_which_the_camera_moves_is_filmed() -> None:
+    frames = pan()
+    for frame in frames:
+        frame[40:80] = 255
+    assert painted(frames[1], [frames[0], frames[2]]) is None
 
 
 @pytest.mark.parametrize("side", [20, 36])
 def test_bars_beside_the_picture_are_no_logo(side: int) -> None:
-    assert painted([np.pad(frame, ((0, 0), (side, side))) for frame in pan()]) is None
+    here, *others = [np.pad(frame, ((0, 0), (side, side))) for frame in pan()]
+    assert painted(here, others) is None
 
 
-def test_a_still_camera_paints_nothing() -> None:
-    assert painted(stamped(pan(step=0))) is None
+def test_where_the_most_stands_still_nothing_is_told() -> None:
+    here, *others = (255 * (frame > 128).astype(np.uint8) for frame in pan(step=0))
+    assert painted(here, others) is None
 
 
-def test_a_logo_that_comes_and_goes_is_not_told() -> None:
-    assert painted([*stamped(pan(4)), *pan(4)]) is None
+def test_what_comes_only_now_is_not_told() -> None:
+    before, here, after = pan()
+    assert painted(stamped([here])[0], [before, after]) is None
 
 
-def test_few_frames_or_frames_of_several_sizes_tell_nothing() -> None:
-    frames = stamped(pan(4))
-    assert painted(frames) is not None
-    assert painted(frames[:3]) is None
-    assert painted([]) is None
-    assert painted([*frames, frames[0][:-1]]) is None
+def test_a_frame_alone_tells_nothing() -> None:
+    assert painted(stamped(pan(1))[0], []) is None

@@ -1,40 +1,41 @@
-"""What is taken for painted on the screen, over the frames of a clip."""
+"""The motion of a sampled frame, and what of it is painted on the screen."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from moving import texture
+from moving import moved, texture
 
-from videoparts.flow.dense import Flow
-from videoparts.sampling.motion import Lumas, Motion
-from videoparts.sampling.sampler import _motion, _still_painted
+from videoparts.frames import Pixels
+from videoparts.sampling.motion import Lumas
+from videoparts.sampling.sampler import _motion
 
-LOGO = np.zeros((20, 30), bool)
-LOGO[2:6, 20:28] = True
-
-
-def flow(right: float) -> Flow:
-    return np.stack([np.where(LOGO, 0, right), np.zeros(LOGO.shape)], axis=-1).astype(np.float32)
+SHAPE = (16, 24)
 
 
-@pytest.mark.parametrize(("moving", "stays"), [(0, False), (4, False), (5, True), (8, True)])
-def test_nothing_is_painted_where_the_camera_mostly_stands_still(moving: int, stays: bool) -> None:
-    motions = [Motion([flow(2 if i < moving else 0)], LOGO) for i in range(8)]
-    found = _still_painted(motions)
-    assert [one.flows for one in found] == [one.flows for one in motions]
-    assert all((one.painted is LOGO) == stays for one in found)
+def stamped(luma: Pixels) -> Pixels:
+    luma = luma.copy()
+    luma[12:40, 180:229] = 40
+    luma[18:34, 185:224:7] = luma[18:34, 186:225:7] = 230
+    return luma
 
 
-def test_where_nothing_is_painted_nothing_changes() -> None:
-    motions = [Motion([flow(2)]), Motion()]
-    assert _still_painted(motions) == motions
+@pytest.mark.parametrize(("step", "marked"), [(4, True), (0, False)])
+def test_nothing_is_painted_where_the_camera_stands_still(step: float, marked: bool) -> None:
+    before, here, after = (stamped(moved(texture(1), step * i, 0)) for i in range(3))
+    found = _motion(Lumas(here, before, after), 100_000)
+    assert len(found.flows) == 2
+    assert found.on_screen(SHAPE)[1:4, 18:22].all() == marked
+    assert found.on_screen(SHAPE).sum() < 24
+    assert (found.painted is not None) == marked
+
+
+def test_a_frame_that_is_shown_twice_tells_what_is_painted() -> None:
+    first, second = (stamped(moved(texture(1), 4 * i, 0)) for i in range(2))
+    assert _motion(Lumas(first, first, second), 100_000).on_screen(SHAPE)[1:4, 18:22].all()
 
 
 def test_a_frame_between_two_cuts_knows_what_is_painted_too() -> None:
-    logo = np.zeros((160, 240), bool)
-    logo[10:40, 180:230] = True
-    found = _motion(Lumas(texture(1), texture(7), texture(8)), logo, 1000)
+    found = _motion(Lumas(*map(stamped, (texture(1), texture(7), texture(8)))), 1000)
     assert list(found.flows) == []
-    assert found.on_screen((16, 24))[1:4, 18:23].all()
-    assert found.on_screen((16, 24)).sum() < 20
+    assert found.on_screen(SHAPE)[1:4, 18:22].all()
+    assert found.on_screen(SHAPE).sum() < 24

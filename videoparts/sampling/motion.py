@@ -40,6 +40,11 @@ class Lumas:
     before: Luma | None
     after: Luma | None
 
+    @property
+    def beside(self) -> list[Luma]:
+        """The one or two next to it."""
+        return [luma for luma in (self.before, self.after) if luma is not None]
+
     @classmethod
     def of(cls, around: Neighbourhood) -> Lumas:
         """Those of frames of any size."""

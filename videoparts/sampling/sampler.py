@@ -28,7 +28,7 @@ from ..sources.around import Neighbourhood
 from ..sources.base import Source
 from ..stream import close, prefetch
 from .motion import Lumas, Motion, camera_moves, flows_around, of_flow
-from .painted import Marks, painted
+from .painted import painted
 from .saliency import object_heads, saliency, smooth_saliency
 from .sample import FrameSample, Sample, every, thinning
 from .seeds import Seed, parse_box, parse_object
@@ -132,7 +132,6 @@ class Sampler:
             if self.on_frames is not None:
                 self.on_frames(1)
         if motions:
-            motions = _still_painted(motions)
             seen = [replace(one, motion=its) for one, its in zip(seen, motions, strict=True)]
         if seed is not None and seen and all(one.seed is None for one in seen):
             raise FitError(
@@ -188,9 +187,9 @@ class Sampler:
                 pixels = neighbourhood.frame.pixels
                 return neighbourhood, self.extractor.extract(pixels, attention=True, tokens=True)
 
-        def motions(some: Sequence[Lumas], on_screen: Marks | None) -> list[Motion]:
+        def motions(some: Sequence[Lumas]) -> list[Motion]:
             with self.clock.stage("flow"):
-                found = [_motion(lumas, on_screen, _VECTORS // count) for lumas in some]
+                found = [_motion(lumas, _VECTORS // count) for lumas in some]
                 if at is None:  # else what moves by itself is not asked for
                     for one in found:
                         _ = one.own
@@ -202,10 +201,9 @@ class Sampler:
                 if wanted:
                     kept.append(Lumas.of(neighbourhood))
                 yield partial(extract, neighbourhood)
-            on_screen = painted([lumas.here for lumas in kept]) if at is None else None
             share = -(-len(kept) // cores_each()[0])
             for first in range(0, len(kept), max(1, share)):
-                yield partial(motions, kept[first : first + share], on_screen)
+                yield partial(motions, kept[first : first + share])
 
         sampled = source.sample_around(count, at, beside=wanted, among=self._among(source, count))
         area = source.active_area
@@ -280,26 +278,17 @@ def _sampled(seen: Sequence[_Seen], clip: int) -> list[FrameSample]:
     return each_on_one_thread(lambda one: one.sample(heads, clip), seen)
 
 
-def _motion(lumas: Lumas, on_screen: Marks | None, most: int) -> Motion:
-    """The motion of a frame, with about ``most`` vectors at most: rows and columns of its flows.
-
-    Args:
-        lumas: the frame and those next to it.
-        on_screen: (y, x), which of its pixels are painted on the screen.
-        most: vectors of all flows together.
-    """
-    flows = flows_around(lumas)
+def _motion(lumas: Lumas, most: int) -> Motion:
+    """The motion of a frame, with about ``most`` vectors at most: rows and columns of its flows."""
+    flows, marks = flows_around(lumas), painted(lumas.here, lumas.beside)
+    marks = None if marks is None else of_flow(marks)
+    if marks is not None and flows and not any(camera_moves(flow, marks) for flow in flows):
+        marks = None  # all that is filmed stands still, too
     h, w = of_flow(lumas.here).shape
     step = thinning((h, w), max(1, most // max(1, len(flows))))
     some = every(h, step), every(w, step)
-    thinned = None if on_screen is None else np.ascontiguousarray(of_flow(on_screen)[some])
+    thinned = None if marks is None else np.ascontiguousarray(marks[some])
     return Motion([np.ascontiguousarray(flow[some]) for flow in flows], thinned)
-
-
-def _still_painted(motions: Sequence[Motion]) -> list[Motion]:
-    """Motions of a clip. Where its camera mostly stands still, nothing is taken for painted on the screen."""
-    moves = [camera_moves(flow, one.painted) for one in motions if one.painted is not None for flow in one.flows]
-    return list(motions) if not moves or np.mean(moves) > 0.5 else [Motion(one.flows) for one in motions]
 
 
 def _is_plain(pixels: Pixels) -> bool:
