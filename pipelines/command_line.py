@@ -112,7 +112,9 @@ def _of_all(arguments: Sequence[str]) -> Command:
         near = difflib.get_close_matches(name, COMMANDS, n=1)
         raise SettingsError(f"{name!r} is no command{f', but {near[0]} is' if near else ''}; see videoparts --help")
     each = [Annotated[kind, tyro.conf.subcommand(name, description=summary(kind))] for name, kind in COMMANDS.items()]
-    command: Command = _read(Union[tuple(each)], arguments, "videoparts")  # noqa: UP007 - made at run time
+    about = "videoparts COMMAND --help says all of a command; videoparts --version, which version this is."
+    all_of_them: Any = Union[tuple(each)]  # noqa: UP007 - made at run time
+    command: Command = _read(all_of_them, arguments, "videoparts", description=about)
     return command
 
 
@@ -146,14 +148,16 @@ def _is_required(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
-def _read(kind: Any, arguments: Sequence[str], program: str, default: object = None) -> Any:
+def _read(
+    kind: Any, arguments: Sequence[str], program: str, default: object = None, description: str | None = None
+) -> Any:
     if not {"-h", "--help"}.isdisjoint(arguments) and isinstance(kind, type):
         describe(kind)
     said = io.StringIO()
     extra: dict[str, Any] = {} if default is None else {"default": default}
     try:
         with contextlib.redirect_stderr(said):
-            return tyro.cli(kind, args=list(arguments), prog=program, config=_CONFIG, **extra)
+            return tyro.cli(kind, args=list(arguments), prog=program, description=description, config=_CONFIG, **extra)
     except SystemExit as stop:
         if stop.code:
             raise SettingsError(_one_line(said.getvalue()) + _of_dashes(arguments)) from None
