@@ -44,3 +44,11 @@ def running(command: list[str], **options: object) -> Iterator[subprocess.Popen[
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def forget_chances(folder: Path) -> None:
+    """Take away what ``masks --keep-features`` has kept for edits."""
+    for piece in folder.glob(".videoparts/*/masks-*.npz"):
+        with np.load(piece) as arrays:
+            left = {name: arrays[name] for name in arrays if name != "chances"}
+        np.savez(piece, **left)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import QUICK, davis
+from commands import QUICK, davis, forget_chances
 from PIL import Image
 from videoparts.pipelines.main import main
 
@@ -79,10 +79,7 @@ def test_nothing_is_said_of_frames_without_them(
 def test_kept_features_divide_as_the_vit_does(found: Path, out: Path) -> None:
     without = out.parent / "without"
     shutil.copytree(found, without)
-    for piece in without.glob(".videoparts/*/masks-*.npz"):
-        with np.load(piece) as arrays:
-            left = {name: arrays[name] for name in arrays if name != "chances"}
-        np.savez(piece, **left)
+    forget_chances(without)
     for folder in (out, without):
         assert main(["edit", str(folder), "--split", "1", "--offline", "-q"]) == 0
         require_within(davis(folder))

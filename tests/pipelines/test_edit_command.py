@@ -16,7 +16,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 import pytest
-from commands import QUICK, davis, files
+from commands import QUICK, davis, files, forget_chances
 from PIL import Image
 from videoparts.pipelines import finer
 from videoparts.pipelines.main import main
@@ -166,10 +166,7 @@ def test_kept_features_divide_as_the_vit_does(found: Path, out: Path, monkeypatc
     assert main(["edit", str(out), "--split", "1", "--into", "2", "--offline", "-q"]) == 0
     with_vit = out.parent / "with"
     shutil.copytree(found, with_vit)
-    for piece in with_vit.glob(".videoparts/*/masks-*.npz"):
-        with np.load(piece) as arrays:
-            left = {name: arrays[name] for name in arrays if name != "chances"}
-        np.savez(piece, **left)
+    forget_chances(with_vit)
     again = finer.segment_again
     monkeypatch.setattr(finer, "segment_again", None)
     assert main(["edit", str(with_vit), "--split", "1", "--into", "2", "--offline", "-q"]) == 0

@@ -29,6 +29,11 @@ def test_nothing_is_painted_where_the_camera_stands_still(step: float, marked: b
     assert (found.painted is not None) == marked
 
 
+def test_what_the_user_marks_may_be_painted() -> None:
+    before, here, after = (stamped(moved(texture(1), 4 * i, 0)) for i in range(3))
+    assert not _motion(Lumas(here, before, after), 100_000, marked=True).on_screen(SHAPE).any()
+
+
 def test_a_frame_that_is_shown_twice_tells_what_is_painted() -> None:
     first, second = (stamped(moved(texture(1), 4 * i, 0)) for i in range(2))
     assert _motion(Lumas(first, first, second), 100_000).on_screen(SHAPE)[1:4, 18:22].all()

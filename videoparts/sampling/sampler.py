@@ -189,7 +189,7 @@ class Sampler:
 
         def motions(some: Sequence[Lumas]) -> list[Motion]:
             with self.clock.stage("flow"):
-                found = [_motion(lumas, _VECTORS // count) for lumas in some]
+                found = [_motion(lumas, _VECTORS // count, marked=at is not None) for lumas in some]
                 if at is None:  # else what moves by itself is not asked for
                     for one in found:
                         _ = one.own
@@ -278,9 +278,16 @@ def _sampled(seen: Sequence[_Seen], clip: int) -> list[FrameSample]:
     return each_on_one_thread(lambda one: one.sample(heads, clip), seen)
 
 
-def _motion(lumas: Lumas, most: int) -> Motion:
-    """The motion of a frame, with about ``most`` vectors at most: rows and columns of its flows."""
-    flows, marks = flows_around(lumas), painted(lumas.here, lumas.beside)
+def _motion(lumas: Lumas, most: int, *, marked: bool = False) -> Motion:
+    """The motion of a frame, with about ``most`` vectors at most: rows and columns of its flows.
+
+    Args:
+        lumas: the frame and those next to it.
+        most: vectors of all flows together.
+        marked: whether the user has marked the object: it may be what is painted on the screen.
+    """
+    flows = flows_around(lumas)
+    marks = None if marked else painted(lumas.here, lumas.beside)
     marks = None if marks is None else of_flow(marks)
     if marks is not None and flows and not any(camera_moves(flow, marks) for flow in flows):
         marks = None  # all that is filmed stands still, too
