@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from moving import moved, texture
 
 from videoparts.frames import Pixels
-from videoparts.sampling.motion import Lumas
-from videoparts.sampling.sampler import _motion
+from videoparts.sampling.motion import Lumas, Motion
+from videoparts.sampling.sampler import _motion, _often_painted
 
 SHAPE = (16, 24)
 
@@ -27,6 +28,16 @@ def test_nothing_is_painted_where_the_camera_stands_still(step: float, marked: b
     assert found.on_screen(SHAPE)[1:4, 18:22].all() == marked
     assert found.on_screen(SHAPE).sum() < 24
     assert (found.painted is not None) == marked
+
+
+@pytest.mark.parametrize(("share", "stays"), [(1, False), (2, True), (8, True)])
+def test_what_is_seldom_painted_is_what_the_camera_follows(share: int, stays: bool) -> None:
+    marks = np.ones((4, 6), bool)
+    flows = [np.zeros((4, 6, 2), np.float32)]
+    motions = [Motion(flows, marks if i < share else None) for i in range(8)]
+    found = _often_painted(motions)
+    assert [one.flows for one in found] == [flows] * 8
+    assert sum(one.painted is marks for one in found) == (share if stays else 0)
 
 
 def test_what_the_user_marks_may_be_painted() -> None:

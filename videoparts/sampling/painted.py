@@ -19,10 +19,10 @@ from ..frames import Pixels
 Marks = npt.NDArray[np.bool_]
 _Plane = npt.NDArray[np.float32]
 
-_ALIKE = 14  # levels of 255 by which the luma of a pixel may differ: what is filmed shows through thin letters
-# Levels of 255 from pixel to pixel, from which on there is an edge. In seven clips on which nothing is painted, nothing
-# is found; with 30, .15 % of the picture of one.
-_STEEP = 40.0
+# Levels of 255 by which the luma of a pixel may differ: what is filmed shows through thin letters. With 14, a car is
+# taken for painted in a frame in which the camera keeps up with it to a third of a small picture's pixel.
+_ALIKE = 8
+_STEEP = 40.0  # levels of 255 from pixel to pixel, from which on there is an edge
 _AROUND = 13  # side in pixels of the square in which edges of several directions make a corner
 _CORNER = 60.0  # squared levels a pixel: the smaller eigenvalue of one
 _SHARE = 0.3  # of that of all steep edges there, which those that stand still must have

@@ -37,6 +37,7 @@ _OF_EACH = 4  # frames of each clip, where there are several: 2 are too few to t
 _ENOUGH = 0.5  # of the frames that are wished for, to have key frames only
 _LOOKED_AT = 64  # rows or columns at least, to see whether a frame is of one colour
 _PLAIN = 2.0  # levels of 255 by which the pixels of a frame of one colour differ, as their standard deviation
+_OFTEN = 0.25  # of the frames have a logo or subtitles, where there are such
 _VECTORS = 4_000_000  # of flow that are kept of all frames of a clip together, 8 bytes each
 
 
@@ -132,6 +133,7 @@ class Sampler:
             if self.on_frames is not None:
                 self.on_frames(1)
         if motions:
+            motions = _often_painted(motions)
             seen = [replace(one, motion=its) for one, its in zip(seen, motions, strict=True)]
         if seed is not None and seen and all(one.seed is None for one in seen):
             raise FitError(
@@ -296,6 +298,12 @@ def _motion(lumas: Lumas, most: int, *, marked: bool = False) -> Motion:
     some = every(h, step), every(w, step)
     thinned = None if marks is None else np.ascontiguousarray(marks[some])
     return Motion([np.ascontiguousarray(flow[some]) for flow in flows], thinned)
+
+
+def _often_painted(motions: Sequence[Motion]) -> list[Motion]:
+    """Motions of a clip. Where little of it has something painted on the screen, that is what the camera follows."""
+    often = np.mean([one.painted is not None for one in motions]) >= _OFTEN
+    return list(motions) if often else [Motion(one.flows) for one in motions]
 
 
 def _is_plain(pixels: Pixels) -> bool:
