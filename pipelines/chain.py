@@ -22,7 +22,7 @@ from videoparts.results.runs import Run
 from videoparts.sampling.sampler import frames_to_sample
 from videoparts.segmentation import segment
 from videoparts.sources import open_source
-from videoparts.sources.base import Source
+from videoparts.sources.base import Source, picture_size
 from videoparts.sources.picture_source import PictureSource
 from videoparts.stream import prefetch
 from videoparts.vit.extractor import ViTExtractor
@@ -81,8 +81,7 @@ class Chain:
 
     def _note_thinned(self, frames: int, source: Source, extractor: ViTExtractor) -> None:
         """Say where so many frames are wished for that each is seen coarsely: more frames can be worse then."""
-        area, settings = source.active_area, self.options.fit
-        grid = extractor.grid((source.info.height, source.info.width) if area is None else area.size)
+        grid, settings = extractor.grid(picture_size(source)), self.options.fit
         patches, kept = grid.rows * grid.columns, settings.descriptors // frames
         if kept * _COARSE < patches:
             self.terminal.note(

@@ -18,7 +18,7 @@ from videoparts.parts.model import PartModel
 from videoparts.reports.joints import JointCounter
 from videoparts.results.runs import Run
 from videoparts.segmentation import segment, segment_again
-from videoparts.sources.base import Source
+from videoparts.sources.base import Source, picture_size
 from videoparts.vit.naming import patch_size
 
 from .chain import Chain
@@ -63,14 +63,13 @@ def _labelled(
     chain: Chain, run: Run, source: Source, finest: PartModel, refine: RefineSettings
 ) -> Generator[PartMasks, None, None]:
     """Frame by frame, at the finer level."""
-    identity, area = finest.identity, source.active_area
-    size = (source.info.height, source.info.width) if area is None else area.size
+    identity, size = finest.identity, picture_size(source)
     grid = Grid.fit(size, identity.load_size, patch_size(identity.model) or identity.stride, identity.stride)
     first = next(run.masks().read(chances=True), None)
     if first is not None and first.chances is not None and first.chances.shape[:2] == (grid.rows, grid.columns):
         chain.terminal.say("dividing from what was kept with --keep-features")
         chances = _with_chances(run, source)
-        many = segment_again(chances, grid, finest, refine, active_area=area, clock=chain.clock)
+        many = segment_again(chances, grid, finest, refine, active_area=source.active_area, clock=chain.clock)
     else:
         chain.terminal.say("dividing needs every frame's features again (masks --keep-features keeps them)")
         many = segment(source, chain.extractor(), finest, refine, cache=chain.cache, clock=chain.clock)

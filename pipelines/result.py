@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from videoparts.active_area import ActiveArea
 from videoparts.config import RefineSettings, SourceSettings
 from videoparts.editing.edited import edited, smoothed
 from videoparts.editing.edits import FILE as EDITS
@@ -231,13 +232,14 @@ def kept_entries(store: MaskStore, source: Source, *, chances: bool = False) -> 
     first = next(kept, None)
     if first is None:
         return
+    area = source.active_area
     with closing(source.batches(1)) as batches:  # type: ignore[type-var]  # every source gives a generator
         for batch, one in zip(batches, _chain(first, kept), strict=False):
             if (int(batch.index[0]), int(batch.pts[0])) != (one.index, one.pts):
                 raise SourceError(
                     f"{source.info.path}: gives other frames than before; run the command in a new folder"
                 )
-            yield replace(_masks(batch, one), active_area=source.active_area), [one.joint]
+            yield _masks(batch, one, area), [one.joint]
 
 
 def entries_without_pixels(store: MaskStore, manifest: Manifest) -> Generator[Entry, None, None]:
@@ -255,9 +257,9 @@ def entries_without_pixels(store: MaskStore, manifest: Manifest) -> Generator[En
         yield _masks(FrameBatch(black, index, pts, source.time_base, names), one), [one.joint]
 
 
-def _masks(batch: FrameBatch, one: KeptFrame) -> PartMasks:
+def _masks(batch: FrameBatch, one: KeptFrame, area: ActiveArea | None = None) -> PartMasks:
     chances = None if one.chances is None else one.chances[None]
-    return PartMasks(batch, one.labels[None], one.matte[None], chances=chances)
+    return PartMasks(batch, one.labels[None], one.matte[None], chances=chances, active_area=area)
 
 
 def _chain(first: KeptFrame, others: Iterator[KeptFrame]) -> Iterator[KeptFrame]:

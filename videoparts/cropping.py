@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +9,6 @@ import numpy as np
 from .active_area import ActiveArea
 from .frames import FrameBatch, Pixels
 from .masks import PartMasks
-from .stream import close
 
 
 class Cropping:
@@ -23,13 +21,6 @@ class Cropping:
     def __init__(self, area: ActiveArea | None) -> None:
         self._area = area
         self._waiting: dict[int, Pixels] = {}  # (H, W, 3) by index
-
-    def each(self, batches: Iterable[FrameBatch]) -> Generator[FrameBatch, None, None]:
-        """`cropped`, of frames that a thread of its own may draw. Closing it closes them."""
-        try:
-            yield from map(self.cropped, batches)
-        finally:
-            close(batches)
 
     def cropped(self, batch: FrameBatch) -> FrameBatch:
         """Frames to work on."""

@@ -33,7 +33,7 @@ from .refine.mattes import agreeing_matte
 from .refine.pixels import label_pixels, matte_pixels, working_scores
 from .refine.specks import each_without_specks
 from .sources.base import Source
-from .stream import prefetch
+from .stream import mapped, prefetch
 
 T = TypeVar("T")
 
@@ -105,7 +105,7 @@ def _segment(
 
     cropping = Cropping(source.active_area)
     with ExitStack() as stack:
-        decoded = prefetch(clock.timed("decode", cropping.each(source.batches(extractor.batch_size))))
+        decoded = prefetch(clock.timed("decode", mapped(cropping.cropped, source.batches(extractor.batch_size))))
         batches = stack.enter_context(closing(decoded))
         items = stack.enter_context(closing(_linked(batches, lambda batch: batch, settings, clock)))
         if (every := interval(settings.keys, source.info)) > 1:

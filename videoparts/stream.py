@@ -27,6 +27,14 @@ def close(items: Iterable[object]) -> None:
         closes()
 
 
+def mapped(function: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
+    """``map(function, items)``; closing it closes ``items``."""
+    try:
+        yield from map(function, items)
+    finally:
+        close(items)
+
+
 def prefetch(items: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
     """Draw ``items`` in a background thread, at most ``depth`` ahead of the consumer.
 

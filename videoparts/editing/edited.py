@@ -77,7 +77,8 @@ def _averaged(items: Iterable[PartMasks], edition: Edition) -> Iterator[PartMask
     from ..flow.window import windowed
 
     numbers = np.array([0, *(part.number for part in edition.parts)], dtype=np.uint8)
-    taken: dict[int, tuple[PartMasks, Small]] = {}  # of the frames in between, by the index of the first of a batch
+    # Of the frames in between, by the index of the first of a batch: their masks, those cut to their active area, shares.
+    taken: dict[int, tuple[PartMasks, PartMasks, Small]] = {}
 
     def scored() -> Iterator[Scored]:
         try:
@@ -86,19 +87,18 @@ def _averaged(items: Iterable[PartMasks], edition: Edition) -> Iterator[PartMask
                 for (masks, inner), links in together:
                     assert inner.mattes is not None
                     small = np.stack([_small(planes) for planes in inner.mattes])
-                    taken[int(masks.frames.index[0])] = masks, small
+                    taken[int(masks.frames.index[0])] = masks, inner, small
                     yield Scored(inner.frames, links, from_numpy(small))
         finally:
             close(items)
 
     def changed(averages: Scored) -> PartMasks:
-        masks, small = taken.pop(int(averages.frames.index[0]))
-        inner, area = cropped(masks), masks.active_area
+        masks, inner, small = taken.pop(int(averages.frames.index[0]))
         assert inner.mattes is not None
         each = zip(inner.mattes, averages.scores.numpy() - small, strict=True)
         labels, mattes = zip(*(_changed(planes, by, numbers) for planes, by in each), strict=True)
         found = PartMasks(inner.frames, np.stack(labels), mattes=np.stack(mattes))
-        return found if area is None else padded(found, masks.frames, area)
+        return found if masks.active_area is None else padded(found, masks.frames, masks.active_area)
 
     with ExitStack() as stack:
         averages = stack.enter_context(closing(windowed(prefetch(scored()), edition.window)))

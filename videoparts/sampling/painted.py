@@ -38,9 +38,9 @@ def painted(here: Pixels, beside: Sequence[Pixels]) -> Marks | None:
         here: luma of the frame, (y, x) uint8.
         beside: of those next to it, one or two.
     """
-    frames = np.stack([here, *beside])
-    if len(frames) == 1:
+    if not beside:
         return None
+    frames = np.stack([here, *beside])
     alike = frames.max(axis=0) - frames.min(axis=0) <= _ALIKE
     right, down = (cv2.Sobel(here, cv2.CV_32F, *axis, ksize=3, scale=1 / 8) for axis in ((1, 0), (0, 1)))
     steep = np.hypot(right, down) > _STEEP

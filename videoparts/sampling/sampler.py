@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -13,7 +13,6 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from ..active_area import ActiveArea
 from ..cache import FeatureCache
 from ..clock import StageClock
 from ..config import FitSettings
@@ -26,7 +25,7 @@ from ..one_thread import each_on_one_thread, one_thread
 from ..resize import resize
 from ..sources.around import Neighbourhood
 from ..sources.base import Source
-from ..stream import close, prefetch
+from ..stream import mapped, prefetch
 from .motion import Lumas, Motion, camera_moves, flows_around, of_flow
 from .painted import painted
 from .saliency import object_heads, saliency, smooth_saliency
@@ -208,8 +207,9 @@ class Sampler:
                 yield partial(motions, kept[first : first + share])
 
         sampled = source.sample_around(count, at, beside=wanted, among=self._among(source, count))
-        area = source.active_area
-        around = prefetch(self.clock.timed("decode", sampled if area is None else _cropped(sampled, area)))
+        if (area := source.active_area) is not None:
+            sampled = mapped(lambda neighbourhood: neighbourhood.cropped(area), sampled)
+        around = prefetch(self.clock.timed("decode", sampled))
         # For a GPU too, which sees one frame at a time here: motion is the CPU's.
         done = on_all_cores(lambda task: task(), tasks(), torch.device("cpu"))
         with closing(around), closing(done):
@@ -221,13 +221,6 @@ class Sampler:
         while among > 1 and len(source.selected) < among * count * _ENOUGH:
             among //= 2
         return among
-
-
-def _cropped(sampled: Iterable[Neighbourhood], area: ActiveArea) -> Generator[Neighbourhood, None, None]:
-    try:
-        yield from (neighbourhood.cropped(area) for neighbourhood in sampled)
-    finally:
-        close(sampled)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,12 @@ from ..frames import FrameBatch, VideoInfo
 from .around import Neighbourhood
 
 
+def picture_size(source: Source) -> tuple[int, int]:
+    """(height, width) of what is looked at of each of its frames: their active area."""
+    area = source.active_area
+    return (source.info.height, source.info.width) if area is None else area.size
+
+
 class Source(Protocol):
     """A clip that can be read from the start any number of times, and sampled.
 

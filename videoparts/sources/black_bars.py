@@ -11,15 +11,20 @@ import numpy.typing as npt
 from ..active_area import ActiveArea
 from ..flow.links import link_luma
 from ..frames import Pixels, why_too_slim
+from .selection import spread
 
-LOOKED_AT = 16  # frames of a clip in which bars are to be seen before they are taken for such
-
+_LOOKED_AT = 16  # frames of a clip in which bars are to be seen before they are taken for such
 _BLACK = 24  # of 255: video that keeps to the limited range has its black at 16
 _EVEN = 8  # levels by which black differs along a bar, and from frame to frame
 _ALONG = 0.5  # share of a bar's length along which something shows beside it: darkness has no such edge
 _UNLIKE = 3  # rows or columns of a small picture by which the two bars may differ: a player puts it in the middle
 _MIXED = 4  # rows or columns at a bar's edge in which the picture begins: compression blurs it
 _Marks = npt.NDArray[np.bool_]
+
+
+def looked_at(selected: range) -> list[int]:
+    """Positions of frames from all over a clip. The first is decoded soonest, and mostly enough."""
+    return sorted({selected[0], *spread(selected, _LOOKED_AT)})
 
 
 def active_area(frames: Iterable[Pixels]) -> ActiveArea | None:

@@ -23,7 +23,7 @@ from ..config import SourceSettings
 from ..errors import SourceError
 from ..frames import FrameBatch, Pixels, VideoInfo
 from .around import Neighbourhood, neighbourhoods
-from .black_bars import LOOKED_AT, active_area, told
+from .black_bars import active_area, looked_at, told
 from .selection import require_size, seen_at, select, spread
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
@@ -59,7 +59,7 @@ class FrameFolder:
     def __init__(self, files: Sequence[Path], info: VideoInfo, selected: range) -> None:
         self.info = info
         self._files, self.selected = files, selected
-        self._looked_at = selected  # of all parts, which are copies, as is what is found
+        self._opened = selected  # of all parts, which are copies, as is what is found
         self._found: list[ActiveArea | None] = []
 
     @property
@@ -102,9 +102,8 @@ class FrameFolder:
         return neighbourhoods(self._read, self.selected, count, marked, beside=beside, among=among)
 
     def _find_area(self) -> ActiveArea | None:
-        some = [self._looked_at[0], *spread(self._looked_at, LOOKED_AT)]
         with suppress(SourceError):  # is told where pictures are wanted
-            return active_area(read_picture(self._files[position]) for position in some)
+            return active_area(read_picture(self._files[position]) for position in looked_at(self._opened))
         return None
 
     def _read(self, positions: Sequence[int], size: int) -> Iterator[FrameBatch]:

@@ -7,7 +7,6 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from copy import copy
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from ..active_area import ActiveArea
 from ..errors import SourceError
 from ..frames import FrameBatch, Pixels, VideoInfo
 from .around import Neighbourhood, neighbourhoods
-from .black_bars import LOOKED_AT, active_area, told
+from .black_bars import active_area, looked_at, told
 from .index import VideoIndex
 from .selection import require_size, seen_at, spread
 
@@ -32,7 +31,7 @@ class VideoFile(ABC):
         self.info = replace(info, frames=frames)
         self._notes: dict[str, str] = {}
         self._is_part = False
-        self._looked_at = selected  # of all parts, which are copies, as are the notes and what is found
+        self._opened = selected  # of all parts, which are copies, as are the notes and what is found
         self._found: list[ActiveArea | None] = []
         if index.broken is not None:
             self.note("broken", f"breaks off after {index.broken}; the frames before that are used")
@@ -50,9 +49,9 @@ class VideoFile(ABC):
     def active_area(self) -> ActiveArea | None:
         """Where the picture is; see `Source.active_area`."""
         if not self._found:
-            self._found.append(self.find_area())
-        if self._found[0] is not None:
-            self.note("bars", told(self._found[0]))
+            self._found.append(area := self.find_area())
+            if area is not None:
+                self.note("bars", told(area))
         return self._found[0]
 
     def batches(self, size: int) -> Iterator[FrameBatch]:
@@ -88,10 +87,11 @@ class VideoFile(ABC):
 
     def find_area(self) -> ActiveArea | None:
         """Look for the active area in the frames that were selected when the file was opened."""
-        first = self._batches(self._looked_at[:1], 1)  # the one that is decoded soonest, and mostly enough
-        spread_out = self._batches(spread(self._looked_at, LOOKED_AT), 1)
-        with closing(first), closing(spread_out), suppress(SourceError):  # is told where frames are wanted
-            return active_area(batch.pixels[0] for batch in chain(first, spread_out))
+        with (
+            closing(self._batches(looked_at(self._opened), 1)) as batches,
+            suppress(SourceError),  # is told where frames are wanted
+        ):
+            return active_area(batch.pixels[0] for batch in batches)
         return None
 
     @abstractmethod
