@@ -77,7 +77,7 @@ def _averaged(items: Iterable[PartMasks], edition: Edition) -> Iterator[PartMask
     from ..flow.window import windowed
 
     numbers = np.array([0, *(part.number for part in edition.parts)], dtype=np.uint8)
-    # Of the frames in between, by the index of the first of a batch: their masks, those cut to their active area, shares.
+    # Of the frames in between, by the index of the first of a batch: masks, the same of the active area, and shares.
     taken: dict[int, tuple[PartMasks, PartMasks, Small]] = {}
 
     def scored() -> Iterator[Scored]:
