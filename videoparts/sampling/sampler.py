@@ -296,7 +296,8 @@ def _motion(lumas: Lumas, most: int, *, marked: bool = False) -> Motion:
 def _often_painted(motions: Sequence[Motion]) -> list[Motion]:
     """Motions of a clip. Where little of it has something painted on the screen, that is what the camera follows."""
     often = np.mean([one.painted is not None for one in motions]) >= _OFTEN
-    return list(motions) if often else [Motion(one.flows) for one in motions]
+    # Those without it stay as they are, with what has been worked out of them.
+    return [one if often or one.painted is None else Motion(one.flows) for one in motions]
 
 
 def _is_plain(pixels: Pixels) -> bool:
