@@ -34,7 +34,7 @@ from .commands.pca import Pca
 from .commands.similarity import Similarity
 from .commands.status import Status
 from .commands.view import View
-from .help_texts import describe, summary
+from .help_texts import describe, is_required, summary, whole
 from .options import ExtractorOptions, MaskOptions, PresetOptions
 
 _CONFIG = (tyro.conf.OmitArgPrefixes, tyro.conf.HelptextFromCommentsOff)
@@ -139,13 +139,9 @@ def _made_by(model_file: Path, preset: Preset) -> Preset:
 def _read_with(preset: Preset, kind: type[Any], arguments: Sequence[str]) -> Any:
     """Read the command line of a command, where a preset gives the defaults."""
     settings = {f.name: getattr(preset, f.name) for f in dataclasses.fields(kind) if hasattr(preset, f.name)}
-    required = {f.name: tyro.MISSING for f in dataclasses.fields(kind) if _is_required(f)}
+    required = {f.name: tyro.MISSING for f in dataclasses.fields(kind) if is_required(f)}
     defaults = kind(**settings, **required)
     return _read(kind, arguments[1:], f"videoparts {arguments[0]}", defaults)
-
-
-def _is_required(field: dataclasses.Field[Any]) -> bool:
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _read(
@@ -153,6 +149,7 @@ def _read(
 ) -> Any:
     if not {"-h", "--help"}.isdisjoint(arguments) and isinstance(kind, type):
         describe(kind)
+        description = whole(kind)
     said = io.StringIO()
     extra: dict[str, Any] = {} if default is None else {"default": default}
     try:

@@ -42,6 +42,34 @@ def test_lines_end_where_they_are_full(
             assert len(line) + 1 + len(following.split()[0]) > width - 26, (line, following)
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_line_is_wider_than_the_terminal(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    usage, *lines = help_of([name], capsys)
+    assert usage.startswith(f"usage: videoparts {name} ")
+    assert max(map(len, lines)) <= 80
+    assert "\n".join(lines).count("\n\n\n") == 0
+    assert " ".join((COMMANDS[name].__doc__ or "").split()) in " ".join(" ".join(lines).split())  # not a word is lost
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_nothing_says_that_an_option_is_none(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = " ".join(help_of([name], capsys))
+    assert not re.search(r"{None}|default: (?:None|none|)\)|\[\[", said)
+
+
+def test_what_is_required_and_what_has_a_default_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    said = " ".join(" ".join(help_of(["correspond"], capsys)).split())
+    assert said.startswith("usage: videoparts correspond [-h] [OPTIONS] PATH ... ")
+    assert "--layer INT" in said
+    assert "--points PATH" in said
+    assert "of any sizes. (required)" in said
+    assert "-o PATH, --output PATH The folder to write into. (required)" in said
+    assert "(default: 448)" in said
+
+
 def test_a_part_of_a_docstring_stays_a_paragraph() -> None:
     class Some:
         """Say something
