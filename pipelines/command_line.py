@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import difflib
 import io
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Protocol, Union
@@ -35,6 +34,7 @@ from .commands.similarity import Similarity
 from .commands.status import Status
 from .commands.view import View
 from .help_texts import describe, is_required, summary, whole
+from .one_line import one_line
 from .options import ExtractorOptions, MaskOptions, PresetOptions
 
 _CONFIG = (tyro.conf.OmitArgPrefixes, tyro.conf.HelptextFromCommentsOff)
@@ -157,7 +157,7 @@ def _read(
             return tyro.cli(kind, args=list(arguments), prog=program, description=description, config=_CONFIG, **extra)
     except SystemExit as stop:
         if stop.code:
-            raise SettingsError(_one_line(said.getvalue()) + _of_dashes(arguments)) from None
+            raise SettingsError(one_line(said.getvalue()) + _of_dashes(arguments)) from None
         raise
 
 
@@ -165,29 +165,3 @@ def _of_dashes(arguments: Sequence[str]) -> str:
     """What to do about a file whose name looks like an option; nothing, where there is none."""
     named = next((one for one in arguments if one.startswith("-") and Path(one).exists()), None)
     return "" if named is None else f"; if you mean the file, write ./{named}"
-
-
-def _one_line(box: str) -> str:
-    """tyro's framed message on one line, without its frame, title, help texts and types."""
-    _title, *pieces = _RULES.split(box)
-    paragraphs, hint = [], ""
-    for piece in pieces or [box]:
-        text = " ".join(piece.replace("│", " ").split())
-        if text.startswith("For full helptext"):
-            hint = "; see " + text.partition(" videoparts")[1].strip() + text.partition(" videoparts")[2]
-        elif text and not text.startswith("Argument helptext:"):
-            for said, plainly in _PLAINLY:
-                text = re.sub(said, plainly, text)
-            paragraphs.append(text)
-    return "; ".join(paragraphs) + hint
-
-
-# Lines that are no text; where a terminal knows no others, they are of hyphens, and there is no frame.
-_RULES = re.compile(r"^(?:[╭╰].*|[ │]*[─-]{8,}[ │]*)$", re.MULTILINE)
-# What tyro and Python say of a value that cannot be read, and what a user can do with.
-_PLAINLY = (
-    (r"^Error parsing (--\S+): ", r"\1: "),
-    (r"no type matching (\S+) could be instantiated from \[(.*?)\]\. Got errors: .*", r"\2 is not \1"),
-    (r"could not convert string to float: (.*)", r"\1 is no number"),
-    (r"invalid literal for int\(\) with base 10: (.*)", r"\1 is no whole number"),
-)

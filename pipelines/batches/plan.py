@@ -66,8 +66,9 @@ class Plan:
         width = min(40, max((len(one.clip.name) for one in self.clips), default=0))
         rows = [f"  {one.clip.name:<{width}}  {_about(one)}" for one in self.clips]
         skipped = [f"  skipped {one.path}: {one.reason}" for one in self.skipped]
-        lines = [f"{len(self.clips)} {'clip' if len(self.clips) == 1 else 'clips'}: {head}", *rows, *skipped]
-        return [line.replace("\n", "\\n") for line in lines]
+        if self.clips:
+            rows.insert(0, f"{len(self.clips)} {'clip' if len(self.clips) == 1 else 'clips'}: {head}")
+        return [line.replace("\n", "\\n") for line in (*rows, *skipped)]
 
     def about(self) -> dict[str, object]:
         """The plan for programs, as JSON has it."""

@@ -381,6 +381,12 @@ def test_bad_command_lines_are_one_line(
     assert not (tmp_path / "out").exists()
 
 
+def test_of_no_input_nothing_is_said_but_that(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["batch", "-o", str(tmp_path / "out")]) == 2
+    (line,) = "".join(capfd.readouterr()).splitlines()
+    assert line.startswith("videoparts: there is no clip among the inputs")
+
+
 def kill_workers(pid: int) -> int:
     """Kill the workers of a batch; gives how many there were."""
     count = 0

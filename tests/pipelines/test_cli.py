@@ -546,7 +546,23 @@ def test_importing_loads_nothing_heavy() -> None:
     ("arguments", "said"),
     [
         (["overlay", "", "-o", "a.mp4"], "an argument is empty"),
-        (["overlay", "a.mp4", "-o", "b.mp4", "--parts", "all"], "--parts: 'all' is not INT|{auto}; see videoparts"),
+        (["overlay"], "videoparts: videoparts overlay needs PATH, -o PATH; see videoparts overlay --help"),
+        (["evaluate", "clips"], "videoparts: videoparts evaluate needs TRUTH; see videoparts evaluate --help"),
+        (["overlay", "a.mp4", "-o"], "videoparts: -o/--output needs a value; see videoparts overlay --help"),
+        (
+            ["overlay", "a.mp4", "-o", "b.mp4", "--layr", "3"],
+            "cannot make anything of --layr, 3; perhaps you mean --layer INT; see videoparts overlay --help",
+        ),
+        (["overlay", "a.mp4", "b.mp4", "-o", "c.mp4"], "videoparts: cannot make anything of b.mp4; see videoparts"),
+        (
+            ["overlay", "a.mp4", "-o", "b.mp4", "--preset", "quick"],
+            "--preset: 'quick' is not fast, balanced or best; see videoparts",
+        ),
+        (
+            ["overlay", "a.mp4", "-o", "b.mp4", "--parts", "all"],
+            "--parts: 'all' is not a whole number or auto; see videoparts",
+        ),
+        (["overlay", "a.mp4", "-o", "b.mp4", "--layer", "x"], "--layer: 'x' is not a whole number; see videoparts"),
         (
             ["overlay", "a.mp4", "-o", "b.mp4", "--alpha", "x"],
             "--alpha: 'x' is no number; see videoparts",
