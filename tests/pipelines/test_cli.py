@@ -434,7 +434,7 @@ def bad(tmp_path: Path, short_clip: Path) -> dict[str, tuple[list[str], str]]:
         "value": (["overlay", clip, "-o", out, "--parts", "many"], "--parts"),
         "range": (["overlay", clip, "-o", out, "--parts", "0"], "--parts"),
         "too many": (["overlay", clip, "-o", out, "--parts", "17"], "--parts"),
-        "preset": (["overlay", clip, "-o", out, "--preset", "better"], "'fast', 'balanced', 'best'"),
+        "preset": (["overlay", clip, "-o", out, "--preset", "better"], "fast, balanced or best"),
         "no preset": (["overlay", clip, "-o", out, "--preset"], "--preset"),
         "include": (["overlay", clip, "-o", out, "--include", "1,9", "--offline"], "no part 9"),
         "include word": (["overlay", clip, "-o", out, "--include", "head"], "'head' is no list of numbers"),
