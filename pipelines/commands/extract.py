@@ -106,7 +106,7 @@ class Extract(ExtractorOptions):
             ) from None
         chain.terminal.note(*source.notes)
         chain.terminal.times(chain.clock, written)
-        chain.terminal.say(f"wrote {written} files to {self.output}")
+        chain.terminal.say(f"wrote {written} {'file' if written == 1 else 'files'} to {self.output}")
 
     def _differences(self, about: AboutFeatures, identity: ExtractorIdentity, heads: tuple[int, ...] = ()) -> list[str]:
         """In what features that are there differ from those that are wanted; no heads: any are."""

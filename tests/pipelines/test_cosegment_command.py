@@ -123,7 +123,7 @@ def test_pictures_that_cannot_be_used_are_named_and_the_rest_is_done(
     assert main(["cosegment", str(mixed), "-o", str(tmp_path / "out"), *QUICK]) == 1
     said = capsys.readouterr().err.splitlines()
     named = [
-        f"{mixed / 'broken.jpg'}: this is not a picture, or a broken one; make or remove it",
+        f"{mixed / 'broken.jpg'}: this is not a picture, or a broken one; make it again or remove it",
         f"{mixed / 'tiny.png'}: is 13x40, smaller than one patch of 14x14; leave it out",
     ]
     end = [

@@ -59,7 +59,7 @@ def test_pictures_that_cannot_be_used_are_named_and_the_rest_is_done(
     assert main(["pca", str(pictures), "-o", str(tmp_path / "out"), *tiny]) == 1
     first, second, last = capsys.readouterr().err.splitlines()  # quiet or not
     assert first.startswith(f"left out: {pictures / 'a.png'}: the picture cannot be decoded")
-    assert second == f"left out: {pictures / 'p2b.jpg'}: the file is empty; make or remove it"
+    assert second == f"left out: {pictures / 'p2b.jpg'}: the file is empty; make it again or remove it"
     assert last == "videoparts: 2 of 6 pictures could not be used, the others are done"
     assert tree(tmp_path / "out") == tree(tmp_path / "without")
 
@@ -122,7 +122,7 @@ def test_a_grid(pictures: Path, tiny: list[str], tmp_path: Path) -> None:
         (["-o", "out"], "no input is given; name pictures, folders of pictures, or a clip"),
         (["nowhere", "-o", "out"], "there is no such picture or folder"),
         (["empty", "-o", "out"], "holds no pictures"),
-        (["broken.png", "-o", "out"], "broken.png: this is not a picture, or a broken one; make or remove it"),
+        (["broken.png", "-o", "out"], "broken.png: this is not a picture, or a broken one; make it again or remove it"),
         (["icon.png", "-o", "out"], "icon.png: is 3x3, smaller than one patch of 4x4"),
         (["slim.png", "-o", "out"], "slim.png: is 400x20, more than 16 times as long as wide"),
         (["slim.png", "-o", "out.png", "--grid"], "slim.png: is 400x20, more than 16 times as long as wide"),

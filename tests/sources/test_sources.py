@@ -515,13 +515,13 @@ class TestFolder:
         folder(tmp_path, ["a.png", "b.png"])
         content = (tmp_path / "b.png").read_bytes()
         (tmp_path / "b.png").write_bytes(content[:keep])
-        with pytest.raises(SourceError, match=r"b\.png: .*make or remove it"):
+        with pytest.raises(SourceError, match=r"b\.png: .*make it again or remove it"):
             read(open_source(tmp_path))
 
     def test_one_that_is_empty_or_too_large_is_told_so(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         folder(tmp_path, ["a.png"])
         (tmp_path / "b.png").touch()
-        with pytest.raises(SourceError, match=r"b\.png: the file is empty; make or remove it"):
+        with pytest.raises(SourceError, match=r"b\.png: the file is empty; make it again or remove it"):
             read_picture(tmp_path / "b.png")
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 9)
         for reading in (lambda: read_picture(tmp_path / "a.png"), lambda: open_source(tmp_path)):

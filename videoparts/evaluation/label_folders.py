@@ -189,10 +189,10 @@ def read_labels(file: Path) -> Pixels:
                 raise SourceError(f"{file} is a JPEG, which blurs labels: give label pictures as PNG, not the frames")
             return _labels_of(image, file)
     except UnidentifiedImageError:
-        raise SourceError(f"{file}: this is not a picture, or a broken one; make or remove it") from None
+        raise SourceError(f"{file}: this is not a picture, or a broken one; make it again or remove it") from None
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise SourceError(f"{file}: the picture cannot be decoded ({first}); make or remove it") from None
+        raise SourceError(f"{file}: the picture cannot be decoded ({first}); make it again or remove it") from None
 
 
 def _labels_of(image: Image.Image, file: Path) -> Pixels:

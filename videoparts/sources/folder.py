@@ -160,7 +160,7 @@ def read_picture(file: Path) -> Pixels:
         if isinstance(cause, Image.DecompressionBombError):
             raise _too_large(file) from None
         first = (str(cause).splitlines() or [type(cause).__name__])[0]
-        raise SourceError(f"{file}: the picture cannot be decoded ({first}); make or remove it") from None
+        raise SourceError(f"{file}: the picture cannot be decoded ({first}); make it again or remove it") from None
 
 
 def _eight_bits(samples: npt.NDArray[np.generic]) -> Pixels:
@@ -219,7 +219,7 @@ def _size(file: Path) -> tuple[int, int]:
         raise _too_large(file) from None
     except (OSError, ValueError, SyntaxError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise SourceError(f"{file}: the picture cannot be opened ({first}); make or remove it") from None
+        raise SourceError(f"{file}: the picture cannot be opened ({first}); make it again or remove it") from None
     return (width, height) if turned else (height, width)
 
 
@@ -232,7 +232,7 @@ def _with_ffmpeg(file: Path) -> Pixels:
     except (av.FFmpegError, OSError, ValueError, IndexError, StopIteration):
         empty = file.is_file() and not file.stat().st_size
         what = "the file is empty" if empty else "this is not a picture, or a broken one"
-        raise SourceError(f"{file}: {what}; make or remove it") from None
+        raise SourceError(f"{file}: {what}; make it again or remove it") from None
 
 
 def _too_large(file: Path) -> SourceError:
