@@ -38,6 +38,8 @@ def test_what_is_seldom_painted_is_what_the_camera_follows(share: int, stays: bo
     found = _often_painted(motions)
     assert [one.flows for one in found] == [flows] * 8
     assert sum(one.painted is marks for one in found) == (share if stays else 0)
+    kept = zip(found, motions, strict=True)  # with what has been worked out of them
+    assert sum(one is given for one, given in kept) == (8 if stays else 8 - share)
 
 
 def test_what_the_user_marks_may_be_painted() -> None:
