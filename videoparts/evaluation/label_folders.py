@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from ..errors import SourceError
 from ..frames import Pixels
+from ..sources.broken_picture import NO_PICTURE, broken_picture
 from ..sources.folder import SUFFIXES, is_frame, natural_key
 
 Files = Mapping[str, Path]  # the pictures of a folder in natural order, by their stems
@@ -189,10 +190,9 @@ def read_labels(file: Path) -> Pixels:
                 raise SourceError(f"{file} is a JPEG, which blurs labels: give label pictures as PNG, not the frames")
             return _labels_of(image, file)
     except UnidentifiedImageError:
-        raise SourceError(f"{file}: this is not a picture, or a broken one; make it again or remove it") from None
+        raise broken_picture(file, NO_PICTURE) from None
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise SourceError(f"{file}: the picture cannot be decoded ({first}); make it again or remove it") from None
+        raise broken_picture(file, "the picture cannot be decoded", error) from None
 
 
 def _labels_of(image: Image.Image, file: Path) -> Pixels:

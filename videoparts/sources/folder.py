@@ -24,6 +24,7 @@ from ..errors import SourceError
 from ..frames import FrameBatch, Pixels, VideoInfo
 from .around import Neighbourhood, neighbourhoods
 from .black_bars import active_area, looked_at, told
+from .broken_picture import NO_PICTURE, broken_picture
 from .selection import require_size, seen_at, select, spread
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
@@ -159,8 +160,7 @@ def read_picture(file: Path) -> Pixels:
             return _with_ffmpeg(file)
         if isinstance(cause, Image.DecompressionBombError):
             raise _too_large(file) from None
-        first = (str(cause).splitlines() or [type(cause).__name__])[0]
-        raise SourceError(f"{file}: the picture cannot be decoded ({first}); make it again or remove it") from None
+        raise broken_picture(file, "the picture cannot be decoded", cause) from None
 
 
 def _eight_bits(samples: npt.NDArray[np.generic]) -> Pixels:
@@ -218,8 +218,7 @@ def _size(file: Path) -> tuple[int, int]:
     except Image.DecompressionBombError:
         raise _too_large(file) from None
     except (OSError, ValueError, SyntaxError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise SourceError(f"{file}: the picture cannot be opened ({first}); make it again or remove it") from None
+        raise broken_picture(file, "the picture cannot be opened", error) from None
     return (width, height) if turned else (height, width)
 
 
@@ -231,8 +230,7 @@ def _with_ffmpeg(file: Path) -> Pixels:
             return cast("Pixels", frame.to_ndarray(format="rgb24"))
     except (av.FFmpegError, OSError, ValueError, IndexError, StopIteration):
         empty = file.is_file() and not file.stat().st_size
-        what = "the file is empty" if empty else "this is not a picture, or a broken one"
-        raise SourceError(f"{file}: {what}; make it again or remove it") from None
+        raise broken_picture(file, "the file is empty" if empty else NO_PICTURE) from None
 
 
 def _too_large(file: Path) -> SourceError:
