@@ -13,6 +13,7 @@ _TYPES = {"INT": "a whole number", "FLOAT": "a number", "PATH": "a path", "STR":
 
 def one_line(box: str) -> str:
     """A message of tyro's without its frame, title, help texts and types, and which help to look at."""
+    box = box.replace("{None}|", "")  # that an option may be left out is nothing to give
     _title, *pieces = _RULES.split(box)
     said, hint = [], ""
     for piece in pieces or [box]:
@@ -23,8 +24,7 @@ def one_line(box: str) -> str:
         if text.startswith("For full helptext"):
             hint = "; see " + (" ".join(named) or "videoparts" + text.partition(" videoparts")[2])
         elif text and not text.startswith("Argument helptext:"):
-            # Of an argument with two names, -o and --output, the first; and not that it may be left out.
-            names = [name.partition(", ")[0].replace("{None}|", "") for name in named]
+            names = [name.partition(", ")[0] for name in named]  # of -o and --output the first
             said.append(_plainly(" ".join([text, ", ".join(names)]).strip()))
     return "; ".join(said) + hint
 
@@ -37,7 +37,7 @@ def _plainly(text: str) -> str:
 
 def _of_types(found: re.Match[str]) -> str:
     """Such as ``no type matching INT|{auto} could be instantiated from ['x']``."""
-    kinds = [_TYPES.get(kind, kind.strip("{}").replace(",", ", ")) for kind in found[1].split("|") if kind != "{None}"]
+    kinds = [_TYPES.get(kind, kind.strip("{}").replace(",", ", ")) for kind in found[1].split("|")]
     return f"{found[2]} is not {' or '.join(kinds)}"
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from tqdm import tqdm
 
 from videoparts.clock import StageClock
+from videoparts.counted import counted
 
 
 class Terminal:
@@ -60,8 +61,7 @@ class Terminal:
         rows = [f"  {name:<10}{seconds:8.1f} s {seconds / busy:6.0%}" for name, seconds in clock.seconds.items()]
         self.say("stage         busy     share   (stages overlap: their sum may exceed the wall time)", *rows)
         memory = f", peak memory {peak / 2**20:.0f} MiB" if (peak := peak_memory()) else ""
-        done = f"{frames} {'frame' if frames == 1 else 'frames'}"
-        self.say(f"{done} in {wall:.1f} s, {frames / wall:.2f} frames a second{memory}")
+        self.say(f"{counted(frames, 'frame')} in {wall:.1f} s, {frames / wall:.2f} frames a second{memory}")
 
 
 def peak_memory() -> int | None:

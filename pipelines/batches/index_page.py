@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from urllib.parse import quote
 
+from videoparts.counted import counted
 from videoparts.masks import Part
 from videoparts.sinks.pages.page_text import ascii_text, filled, policy_hash
 from videoparts.sinks.pages.viewer import NAME as VIEWER
@@ -40,7 +41,7 @@ def page(told: Sequence[Told], *, parts_shared: bool) -> Iterator[str]:
         "policy": policy,
         "style": style,
         "script": script,
-        "title": _count(len(told), "clip"),
+        "title": counted(len(told), "clip", form=","),
         "summary": _summary(told),
         "statuses": _statuses(told),
         "legend": _legend_element(legend),
@@ -86,7 +87,7 @@ def _picture(told: Told, folder: str) -> str:
 
 def _facts(facts: Facts) -> str:
     told = (
-        _count(facts.frames, "frame"),
+        counted(facts.frames, "frame", form=","),
         f"{facts.width}&#8239;&#215;&#8239;{facts.height}",
         _duration(facts.seconds),
         f"{_percent(facts.coverage)} covered",
@@ -129,7 +130,7 @@ def _summary(told: Sequence[Told]) -> str:
     known = [one.facts for one in told if one.facts]
     found = [f"{count:,} {status}" for status, count in _by_status(told)]
     frames = sum(facts.frames for facts in known)
-    whole = [_count(frames, "frame"), _duration(sum(facts.seconds for facts in known))] if known else []
+    whole = [counted(frames, "frame", form=","), _duration(sum(facts.seconds for facts in known))] if known else []
     return _items([*found, *whole])
 
 
@@ -178,10 +179,6 @@ def _text(text: str) -> str:
 
 def _items(told: Sequence[str]) -> str:
     return " ".join(f"<span>{one}</span>" for one in told)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _percent(share: float) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from videoparts.config import SourceSettings
+from videoparts.counted import counted
 from videoparts.errors import VideoPartsError
 from videoparts.files.atomic import atomic_file
 from videoparts.files.lock import HOME
@@ -66,9 +67,8 @@ class Plan:
         width = min(40, max((len(one.clip.name) for one in self.clips), default=0))
         rows = [f"  {one.clip.name:<{width}}  {_about(one)}" for one in self.clips]
         skipped = [f"  skipped {one.path}: {one.reason}" for one in self.skipped]
-        if self.clips:
-            rows.insert(0, f"{len(self.clips)} {'clip' if len(self.clips) == 1 else 'clips'}: {head}")
-        return [line.replace("\n", "\\n") for line in (*rows, *skipped)]
+        first = [f"{counted(len(self.clips), 'clip')}: {head}"] if self.clips else []
+        return [line.replace("\n", "\\n") for line in (*first, *rows, *skipped)]
 
     def about(self) -> dict[str, object]:
         """The plan for programs, as JSON has it."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from videoparts.counted import counted
 from videoparts.errors import OutputError
 from videoparts.files.lock import HOME
 from videoparts.results.manifest import FILE as MANIFEST
@@ -132,16 +133,16 @@ class Search:
             self._add_all(inside, root, parts)
             others = inside.others - set(RESERVED) if self._is_output(folder) else inside.others
             if others:
-                left_out.append(Skipped(folder, _count(len(others), "file") + " neither video nor picture"))
+                left_out.append(Skipped(folder, counted(len(others), "file") + " neither video nor picture"))
             hidden += inside.hidden
             waiting.extend((*parts, name) for name in sorted(inside.folders, key=natural_key, reverse=True))
         if (len(self.origins), len(self.skipped)) == before:
             self._skip(root, "it holds no clip")
         self.skipped += left_out
         if hidden:
-            self._skip(root, _count(hidden, "hidden file or folder", "hidden files and folders"))
+            self._skip(root, counted(hidden, "hidden file or folder", "hidden files and folders"))
         if old:
-            self._skip(root, _count(old, "folder") + " of results in the output folder")
+            self._skip(root, counted(old, "folder") + " of results in the output folder")
 
     def _add_all(self, inside: _Inside, root: Path, parts: tuple[str, ...]) -> None:
         folder = root.joinpath(*parts)
@@ -262,7 +263,3 @@ def _absolute(given: str) -> Path:
 
 def _unreadable(error: OSError) -> str:
     return f"it cannot be read: {(error.strerror or str(error)).lower()}"
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"

@@ -12,6 +12,7 @@ import tyro
 
 from videoparts.clock import StageClock
 from videoparts.config import ComputeSettings
+from videoparts.counted import counted
 from videoparts.errors import SettingsError
 
 from ..options import Names, PartOptions, Quiet
@@ -97,7 +98,7 @@ class Edit:
             _Work(self, result, made, terminal).write(wanted)
         count = len(result.edits)
         terminal.say(
-            f"{count} {'edit' if count == 1 else 'edits'} in {path}; --undo 1 takes the last one back"
+            f"{counted(count, 'edit')} in {path}; --undo 1 takes the last one back"
             if count
             else f"{self.output} is as it was found: no edits"
         )

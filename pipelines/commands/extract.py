@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
+from videoparts.counted import counted
 from videoparts.errors import OutputError
 
 from ..options import ExtractorOptions, Numbers, Output, PartOptions, Quiet
@@ -106,7 +107,7 @@ class Extract(ExtractorOptions):
             ) from None
         chain.terminal.note(*source.notes)
         chain.terminal.times(chain.clock, written)
-        chain.terminal.say(f"wrote {written} {'file' if written == 1 else 'files'} to {self.output}")
+        chain.terminal.say(f"wrote {counted(written, 'file')} to {self.output}")
 
     def _differences(self, about: AboutFeatures, identity: ExtractorIdentity, heads: tuple[int, ...] = ()) -> list[str]:
         """In what features that are there differ from those that are wanted; no heads: any are."""

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..counted import counted
 from ..masks import Part, PartMasks
 from .joints import Joint, JointCounter
 from .looks import Look, Severities
@@ -107,7 +108,7 @@ class Report:
             steady = f"T at 160 pixels {self.t160:.3f}"
             out.append(steady if self.flicker is None else f"{steady}, flicker {self.flicker:.1%}")
         if self.cuts:
-            out.append(f"{len(self.cuts)} {'cut' if len(self.cuts) == 1 else 'cuts'}: {_listed(self.cuts)}")
+            out.append(f"{counted(len(self.cuts), 'cut')}: {_listed(self.cuts)}")
         if self.looks:
             out.append("worth a look:")
             out += [f"  {look.stem}: {look.reason}" for look in self.looks]
