@@ -269,7 +269,7 @@ class SetRun:
 
     def _say(self, entries: Sequence[PictureEntry], edition: Edition) -> None:
         terminal = self._chain.terminal
-        terminal.times(self._chain.clock, len(entries))
+        terminal.times(self._chain.clock, len(entries), "picture")
         with_any = sum(bool(entry.parts) for entry in entries)
         terminal.say(f"found in {with_any} of {len(entries)} pictures")
         for part in edition.parts if len(edition.parts) > 1 else ():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from videoparts.errors import ClipsFailedError, FitError, SettingsError, SourceError
@@ -24,6 +24,7 @@ class Cosegment(SetOptions):
     def run(self) -> None:
         """Run the command."""
         from videoparts.cache import FeatureCache
+        from videoparts.clock import StageClock
         from videoparts.sources.picture_set import pictures_of
 
         from ..chain import Chain
@@ -39,15 +40,16 @@ class Cosegment(SetOptions):
             return
         failed = []
         unusable: list[str] = []  # said at the end, a line each
+        chain.extractor()  # once for all
         for folder in sets:
-            chain.terminal.say(f"{folder.name}:")
-            chain.cache = FeatureCache()
+            own = replace(chain, terminal=Terminal(self.quiet), clock=StageClock(), cache=FeatureCache())
+            own.terminal.say(f"{folder.name}:")
             try:
                 pictures = pictures_of([folder])[:: self.source.every]
-                looked = SetRun(self, chain, pictures, self.output / folder.name).go()
+                looked = SetRun(self, own, pictures, self.output / folder.name).go()
             except (FitError, SourceError) as error:  # the others can still be done
                 why = [f"failed: {folder.name}: {error}"]
-                chain.terminal.note(*why)
+                own.terminal.note(*why)
             else:
                 why = looked.lines()
             if why:

@@ -246,11 +246,11 @@ class Pca(ExtractorOptions):
         with atomic_file(target) as temporary:
             Image.fromarray(figure).save(temporary, quality=_QUALITY)  # of a .jpg; a .png has none
         chain.terminal.note(*source.notes)
-        self._say(chain, 3, len(pictures), target)
+        self._say(chain, 3, len(pictures), target, "picture")
         looked.tell(chain.terminal)
 
-    def _say(self, chain: Chain, components: Components | int, frames: int, target: Path) -> None:
-        chain.terminal.times(chain.clock, frames)
+    def _say(self, chain: Chain, components: Components | int, count: int, target: Path, unit: str = "frame") -> None:
+        chain.terminal.times(chain.clock, count, unit)
         if not isinstance(components, int):
             shares = ", ".join(f"{share:.1%}" for share in components.share)
             chain.terminal.say(f"of the variance the components have {shares}")

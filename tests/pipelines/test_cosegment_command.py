@@ -144,13 +144,19 @@ def test_a_folder_of_sets(pictures: Path, tmp_path: Path, capsys: pytest.Capture
         (tmp_path / "sets" / name).mkdir(parents=True)
         for stem in wanted:
             (tmp_path / "sets" / name / f"{stem}.png").write_bytes((pictures / f"{stem}.png").read_bytes())
+    start = time.perf_counter()
     assert main(["cosegment", str(tmp_path / "sets"), "-o", str(tmp_path / "out"), *QUICK]) == 1
+    whole = time.perf_counter() - start
     said = capsys.readouterr().err.splitlines()
     assert said[-2].startswith(f"failed: alone: {tmp_path / 'sets' / 'alone'}: 1 picture that can be used, and what")
     assert said[-1].endswith("1 of 3 sets could not be done, or not whole: alone")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["one", "two"]
     assert sorted(path.name for path in (tmp_path / "out" / "two" / "davis").iterdir()) == ["c.png", "d.png"]
     assert (tmp_path / "out" / "one" / "parts.safetensors").exists()
+    assert sum(" from " in line for line in said) == 1  # the model is loaded once, for all
+    seconds = [float(line.split()[3]) for line in said if line.startswith("2 pictures in ")]
+    assert len(seconds) == 2
+    assert sum(seconds) < whole + 0.1  # each set's own, not those of all before it too; they are said to a tenth
 
 
 @pytest.mark.parametrize(
