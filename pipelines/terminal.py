@@ -54,14 +54,14 @@ class Terminal:
         for line in lines:
             tqdm.write(" ".join(line.split()), file=sys.stderr)
 
-    def times(self, clock: StageClock, frames: int, unit: str = "frame") -> None:
+    def times(self, clock: StageClock, count: int, unit: str = "frame") -> None:
         """A table of where the time went, the rate and the peak of memory."""
         wall = time.perf_counter() - self._start
         busy = sum(clock.seconds.values())
         rows = [f"  {name:<10}{seconds:8.1f} s {seconds / busy:6.0%}" for name, seconds in clock.seconds.items()]
         self.say("stage         busy     share   (stages overlap: their sum may exceed the wall time)", *rows)
         memory = f", peak memory {peak / 2**20:.0f} MiB" if (peak := peak_memory()) else ""
-        self.say(f"{counted(frames, unit)} in {wall:.1f} s, {frames / wall:.2f} {unit}s a second{memory}")
+        self.say(f"{counted(count, unit)} in {wall:.1f} s, {count / wall:.2f} {unit}s a second{memory}")
 
 
 def peak_memory() -> int | None:

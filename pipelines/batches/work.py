@@ -198,7 +198,7 @@ class Told(Terminal):
     def say(self, *lines: str) -> None:
         """What each clip's own report says is in its manifest."""
 
-    def times(self, clock: StageClock, frames: int) -> None:
+    def times(self, clock: StageClock, count: int, unit: str = "frame") -> None:
         """Times of one clip are of no interest among many."""
 
 
