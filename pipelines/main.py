@@ -19,6 +19,7 @@ from videoparts.out_of_memory import out_of_memory
 
 from .before_torch import settle
 from .command_line import Command, parse
+from .standard_streams import require_standard_streams
 
 _INTERRUPTED = 130
 
@@ -65,6 +66,7 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 def entry() -> None:
     """The console script."""
+    require_standard_streams()
     settle()
     status = main()
     if status == _INTERRUPTED:

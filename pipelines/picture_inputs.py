@@ -11,7 +11,7 @@ from videoparts.errors import ClipsFailedError, SettingsError, SourceError
 from videoparts.features import Extractor
 from videoparts.pictures.check import CheckedPicture, checked
 from videoparts.sources.base import Source
-from videoparts.sources.folder import SUFFIXES
+from videoparts.sources.folder import SUFFIXES, passed_over
 from videoparts.sources.picture_set import Picture, pictures_of
 from videoparts.sources.picture_source import PictureSource
 
@@ -59,6 +59,14 @@ def looked_at(pictures: Sequence[Picture], extractor: Extractor, terminal: Termi
     return looked
 
 
+def given_pictures(paths: Sequence[Path], every: int, terminal: Terminal) -> list[Picture]:
+    """Every so many of `pictures_of`; says which pictures in the folders are of kinds that cannot be read."""
+    pictures = pictures_of(paths)
+    for folder in filter(Path.is_dir, paths):
+        terminal.note(*passed_over(folder))
+    return pictures[::every]
+
+
 def is_clip(paths: Sequence[Path]) -> bool:
     """Whether one file is given, and it is no picture."""
     return len(paths) == 1 and paths[0].is_file() and paths[0].suffix.lower() not in SUFFIXES
@@ -78,6 +86,6 @@ def opened_inputs(chain: Chain, paths: Sequence[Path], settings: SourceSettings)
     for option, time in (("--start", settings.start), ("--end", settings.end)):
         if time is not None:
             raise SettingsError(f"{option} {time}: pictures have no times; leave it out")
-    pictures = pictures_of(paths)[:: settings.every]
+    pictures = given_pictures(paths, settings.every, chain.terminal)
     looked = looked_at(pictures, chain.extractor(), chain.terminal)
     return PictureSource([one.picture for one in looked.good]), looked

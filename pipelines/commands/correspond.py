@@ -67,16 +67,14 @@ class Correspond:
 
     def run(self) -> None:
         """Run the command."""
-        from videoparts.sources.picture_set import pictures_of
-
         from ..described_pictures import DescribedPictures, every_pair
         from ..loading import loaded
-        from ..picture_inputs import looked_at
+        from ..picture_inputs import given_pictures, looked_at
 
         terminal = Terminal(self.quiet)
         if not self.inputs:
             raise SettingsError("no input is given; name two pictures or more, or a folder of them")
-        pictures = pictures_of(self.inputs)
+        pictures = given_pictures(self.inputs, 1, terminal)
         if len(pictures) < 2:
             raise SettingsError(f"{pictures[0].path} is one picture only: give another one to compare it with")
         given = self._given(pictures, terminal)

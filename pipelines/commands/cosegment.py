@@ -25,9 +25,9 @@ class Cosegment(SetOptions):
         """Run the command."""
         from videoparts.cache import FeatureCache
         from videoparts.clock import StageClock
-        from videoparts.sources.picture_set import pictures_of
 
         from ..chain import Chain
+        from ..picture_inputs import given_pictures
         from ..set_run import SetRun
 
         if not self.inputs:
@@ -35,7 +35,7 @@ class Cosegment(SetOptions):
         chain = Chain(self, Terminal(self.quiet))
         sets = _sets_of(self.inputs)
         if sets is None:
-            pictures = pictures_of(self.inputs)[:: self.source.every]
+            pictures = given_pictures(self.inputs, self.source.every, chain.terminal)
             SetRun(self, chain, pictures, self.output).go().tell(chain.terminal)
             return
         failed = []
@@ -45,7 +45,7 @@ class Cosegment(SetOptions):
             own = replace(chain, terminal=Terminal(self.quiet), clock=StageClock(), cache=FeatureCache())
             own.terminal.say(f"{folder.name}:")
             try:
-                pictures = pictures_of([folder])[:: self.source.every]
+                pictures = given_pictures([folder], self.source.every, own.terminal)
                 looked = SetRun(self, own, pictures, self.output / folder.name).go()
             except (FitError, SourceError) as error:  # the others can still be done
                 why = [f"failed: {folder.name}: {error}"]

@@ -496,6 +496,18 @@ def test_what_cannot_work_is_said_in_one_line(
     assert short_clip.read_bytes() == content
 
 
+def test_where_no_model_can_be_kept_is_said_before_the_fit(
+    no_fit: None, short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    model, out = str(tmp_path / "file" / "m.safetensors"), str(tmp_path / "out.mp4")
+    for command in (["fit", "-o", model], ["overlay", "-o", out, "--save-model", model]):
+        assert main([*command, str(short_clip), *QUICK]) == 2
+        said = capsys.readouterr().err.splitlines()[-1]
+        assert said == f"videoparts: cannot write {model}: a part of its path is a file: choose another place"
+    assert left_in(tmp_path) == ["file"]
+
+
 def test_a_model_of_other_settings_is_refused(
     short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

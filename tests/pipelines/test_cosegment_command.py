@@ -159,6 +159,16 @@ def test_a_folder_of_sets(pictures: Path, tmp_path: Path, capsys: pytest.Capture
     assert sum(seconds) < whole + 0.1  # each set's own, not those of all before it too; they are said to a tenth
 
 
+def test_pictures_of_other_kinds_are_told(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for stem in "ab":
+        (tmp_path / "set" / f"{stem}.png").parent.mkdir(exist_ok=True)
+        (tmp_path / "set" / f"{stem}.png").write_bytes((pictures / f"{stem}.png").read_bytes())
+    (tmp_path / "set" / "c.gif").touch()
+    assert main(["cosegment", str(tmp_path / "set"), "-o", str(tmp_path / "out"), *QUICK]) == 0
+    told = "note: set holds 1 picture more, of kinds that are not read (.gif); make .png files of them"
+    assert told in capsys.readouterr().err.splitlines()
+
+
 @pytest.mark.parametrize(
     ("more", "wrong"),
     [

@@ -499,6 +499,14 @@ class TestFolder:
         assert [number(p) for p in batches[0].pixels] == [0, 1, 2, 3, 4]
         assert batches[0].time_base == Fraction(1001, 30000)
 
+    def test_pictures_that_are_not_read_are_told(self, tmp_path: Path) -> None:
+        folder(tmp_path, ["a.png", "b.png"])
+        assert open_source(tmp_path).notes == ()
+        for name in ("c.gif", "d.AVIF", "e.gif", ".hidden.gif", "notes.txt", "c.json"):
+            (tmp_path / name).touch()
+        (told,) = open_source(tmp_path).notes
+        assert told.startswith(f"{tmp_path.name} holds 3 pictures more, of kinds that are not read (.avif, .gif);")
+
     def test_the_odd_one_out_is_named_with_both_sizes(self, tmp_path: Path) -> None:
         folder(tmp_path, ["b.png", "c.png", "d.png"])
         Image.new("RGB", (20, 10)).save(tmp_path / "a.png")

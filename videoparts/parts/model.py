@@ -14,7 +14,7 @@ import torch
 
 from ..errors import ModelMismatchError, SettingsError
 from ..features import Features
-from ..files.atomic import atomic_file
+from ..files.atomic import AtomicFile, atomic_file
 from ..foreground.probe import Probe, probe_from, probe_tensors
 from ..identity import ExtractorIdentity
 from ..painting.palette import part_colour
@@ -27,7 +27,7 @@ _FORMAT = "videoparts.part-model/6"
 _FAMILY = "videoparts.part-model/"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PartModel:
     """Where the object is, what its parts are, and the extractor that both belong to.
 
@@ -249,12 +249,14 @@ def _listed(numbers: Iterable[int]) -> str:
 
 
 def check_model_path(path: str | Path) -> Path:
-    """The path, if a part model can have that name; to be asked before hours of work, not after.
+    """The path, if a part model can be written there; to be asked before hours of work, not after.
 
     Raises:
         SettingsError: the name does not end in ``.safetensors``, or is a folder's.
+        OutputError: nothing can be written there.
     """
     path = Path(path)
     if path.suffix != ".safetensors" or path.is_dir():
         raise SettingsError(f"{path}: a part model is a .safetensors file; name it so, as in cat.safetensors")
+    AtomicFile(path)  # refuses what it could not write
     return path

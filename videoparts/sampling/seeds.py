@@ -40,9 +40,11 @@ class Seed:
             SettingsError: some of it is outside.
         """
         if not (0 <= self.left <= self.right <= info.width and 0 <= self.top <= self.bottom <= info.height):
+            name, place = "box", f"({self.left:g}, {self.top:g}) to ({self.right:g}, {self.bottom:g})"
+            if self.is_point:
+                name, place = "object", f"({self.left:g}, {self.top:g})"
             raise SettingsError(
-                f"--{'object' if self.is_point else 'box'}: {info.path.name} is {info.width} x {info.height} pixels; "
-                f"({self.left:g}, {self.top:g}) to ({self.right:g}, {self.bottom:g}) is not inside"
+                f"--{name}: {info.path.name} is {info.width} x {info.height} pixels; {place} is not inside"
             )
 
     def within(self, area: ActiveArea) -> Seed:

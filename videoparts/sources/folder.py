@@ -20,6 +20,7 @@ from PIL import Image, UnidentifiedImageError
 
 from ..active_area import ActiveArea
 from ..config import SourceSettings
+from ..counted import counted
 from ..errors import SourceError
 from ..frames import FrameBatch, Pixels, VideoInfo
 from .around import Neighbourhood, neighbourhoods
@@ -28,6 +29,11 @@ from .broken_picture import NO_PICTURE, broken_picture
 from .selection import require_size, seen_at, select, spread
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+# Pictures too, but of kinds that are not read.
+_OTHERS = (
+    ".avif", ".cr2", ".dng", ".dpx", ".exr", ".gif", ".heic", ".heif", ".jp2", ".jxl", ".nef", ".pbm", ".pgm", ".ppm",
+    ".psd", ".tga",
+)  # fmt: skip
 _ORIENTATION = 274  # EXIF tag
 _TURNED = (5, 6, 7, 8)  # its values that swap height and width
 
@@ -49,7 +55,7 @@ def open_folder(path: Path, settings: SourceSettings) -> FrameFolder:
     rate = exact_rate(settings.fps)
     selected = select(range(len(files)), 1 / rate, rate, settings, path)
     info = VideoInfo(path, height, width, frames=len(selected), time_base=1 / rate, rate=rate)
-    return FrameFolder(files, info, selected)
+    return FrameFolder(files, info, selected, passed_over(path))
 
 
 class FrameFolder:
@@ -57,8 +63,8 @@ class FrameFolder:
 
     decoder = "imageio"
 
-    def __init__(self, files: Sequence[Path], info: VideoInfo, selected: range) -> None:
-        self.info = info
+    def __init__(self, files: Sequence[Path], info: VideoInfo, selected: range, notes: Sequence[str] = ()) -> None:
+        self.info, self._notes = info, tuple(notes)
         self._files, self.selected = files, selected
         self._opened = selected  # of all parts, which are copies, as is what is found
         self._found: list[ActiveArea | None] = []
@@ -66,7 +72,7 @@ class FrameFolder:
     @property
     def notes(self) -> tuple[str, ...]:
         """Lines that the user should read."""
-        return tuple(f"{self.info.path.name} {told(area)}" for area in self._found if area is not None)
+        return (*self._notes, *(f"{self.info.path.name} {told(area)}" for area in self._found if area is not None))
 
     @property
     def active_area(self) -> ActiveArea | None:
@@ -178,6 +184,16 @@ def _eight_bits(samples: npt.NDArray[np.generic]) -> Pixels:
 def is_frame(file: Path) -> bool:
     """Whether a file of a folder is one of its pictures: by its suffix, and hidden ones are not."""
     return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
+
+
+def passed_over(path: Path) -> list[str]:
+    """What to say of pictures in a folder that are of other kinds than are read: one line, or none."""
+    others = [f for f in path.iterdir() if f.suffix.lower() in _OTHERS and not f.name.startswith(".") and f.is_file()]
+    if not others:
+        return []
+    kinds = ", ".join(sorted({file.suffix.lower() for file in others}))
+    more = counted(len(others), "picture")
+    return [f"{path.name} holds {more} more, of kinds that are not read ({kinds}); make .png files of them"]
 
 
 def _require_own_stems(path: Path, files: Sequence[Path]) -> None:
