@@ -16,13 +16,14 @@ from videoparts.frames import Pixels
 FRAMES = 12
 
 
-def found_in(folder: Path, truth: Callable[[str], Pixels]) -> list[float]:
+def found_in(folder: Path, truth: Callable[[str], Pixels], marked: str | None = None) -> list[float]:
     """J of those frames of a folder that a fit to it has seen, given the true mask, 0 or 255, by a frame's stem.
 
-    Where frames have black bars, the mask is that of the picture between them.
+    Where frames have black bars, the mask is that of the picture between them. ``marked``: the point that the user
+    gives, as `FitSettings.object`.
     """
     source, extractor = open_source(folder), ViTExtractor(ExtractorSettings(load_size=336))
-    model = fit_parts(source, extractor, FitSettings(frames=FRAMES))
+    model = fit_parts(source, extractor, FitSettings(frames=FRAMES, object=marked))
     scores, area = [], source.active_area
     for batch in source.sample(FRAMES, 1):
         pixels = batch.pixels if area is None else area.of_frames(batch.pixels)
