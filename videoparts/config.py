@@ -6,9 +6,11 @@ The string under a field is its help text. Values are checked at birth; a wrong 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Literal
 
+from .checked_fields import check_fields, stated
 from .errors import SettingsError
 
 Facet = Literal["key", "query", "value", "token"]
@@ -19,6 +21,8 @@ Foreground = Literal["probe", "vote"]
 Motion = Literal["auto", "off"]
 
 MOST_PARTS = 16  # that an object is divided into
+
+_TIME = "seconds (2.5) or h:mm:ss.s (0:01:02.5)"
 
 
 def _require(condition: bool, message: str) -> None:
@@ -32,9 +36,9 @@ class SourceSettings:
 
     decoder: Decoder = "auto"
     """auto: decord where it proves right on this file, else PyAV."""
-    start: str | None = None
+    start: str | None = stated(None, _TIME, Real)
     """Skip frames before this time: seconds (2.5) or h:mm:ss.s."""
-    end: str | None = None
+    end: str | None = stated(None, _TIME, Real)
     """Stop at this time: frames presented at or after it are left out."""
     every: int = 1
     """Take every n-th frame only."""
@@ -44,6 +48,7 @@ class SourceSettings:
     """Seconds after which a decoder that gives no frame is stopped."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _require(self.every >= 1, f"--every must be at least 1, got {self.every}")
         _require(0 < self.fps <= 1000, f"--fps must be between 0 and 1000, got {self.fps}")
         _require(self.timeout > 0, f"--timeout must be positive, got {self.timeout}")
@@ -72,6 +77,7 @@ class ExtractorSettings:
     """Join each descriptor with its surroundings (log-binning, 17 bins)."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _require(self.load_size >= 1, f"--load-size must be positive, got {self.load_size}")
         _require(self.stride is None or self.stride >= 1, f"--stride must be positive, got {self.stride}")
 
@@ -97,6 +103,9 @@ class ComputeSettings:
     """Frames that are worked on together. Default: 16 on CUDA; 1 on a CPU, where each core has its own."""
 
     def __post_init__(self) -> None:
+        if type(self.device).__module__ == "torch":  # its own kind of device, told without loading it
+            object.__setattr__(self, "device", str(self.device))
+        check_fields(self)
         _require(
             self.batch_size is None or self.batch_size >= 1, f"--batch-size must be positive, got {self.batch_size}"
         )
@@ -106,7 +115,7 @@ class ComputeSettings:
 class FitSettings:
     """How one part model is learned from sampled frames (paper, sections 3 and 4)."""
 
-    parts: int | Literal["auto"] = 4
+    parts: int | Literal["auto"] = stated(4, f"1 to {MOST_PARTS} or auto")
     """Parts of the object, 1 to 16; auto: as many as the clip has reason for."""
     frames: int = 16
     """Frames sampled evenly over all inputs together; of each of several inputs, 4 at least."""
@@ -122,10 +131,10 @@ class FitSettings:
     afar: bool = True
     """Look at an object that fills much of the frame from twice as far too, for probe: in a close-up, the ViT sees
     details instead of the whole."""
-    object: str | None = None
+    object: str | None = stated(None, "text such as 320,180@1.5")
     """Where the object is: x,y@time, a point in pixels of the frame at that time, as in 320,180@1.5. Without a time:
     of the first frame."""
-    box: str | None = None
+    box: str | None = stated(None, "text such as 300,160,340,200@1.5")
     """A box around the object: x0,y0,x1,y1@time, in pixels of the frame at that time, or of the first."""
     votes: float | None = None
     """Share of the frames' votes that a cluster needs to be foreground, for vote. Unset: 0.75, as in the paper."""
@@ -135,8 +144,9 @@ class FitSettings:
     """vote takes more clusters while the mean distance falls below this share of the last one."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _require(
-            self.parts == "auto" or (isinstance(self.parts, int) and 1 <= self.parts <= MOST_PARTS),
+            self.parts == "auto" or 1 <= self.parts <= MOST_PARTS,
             f"--parts must be 1 to {MOST_PARTS} or auto, got {self.parts!r}",
         )
         _require(self.frames >= 1, f"--frames must be at least 1, got {self.frames}")
@@ -170,6 +180,7 @@ class OverlaySettings:
     """Keep the sound."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _require(0 <= self.alpha <= 1, f"--alpha must lie between 0 and 1, got {self.alpha}")
         _require(0 <= self.outline <= 64, f"--outline must be 0 to 64 pixels, got {self.outline}")
 
@@ -195,6 +206,7 @@ class RefineSettings:
     certain as that is; fill holes, and give crumbs of a part to the parts around, if half as large. 0: keep them."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _require(0 <= self.radius <= 64, f"--radius must be 0 to 64, got {self.radius}")
         _require(self.eps > 0, f"--eps must be positive, got {self.eps}")
         _require(0 <= self.steps <= 100, f"--steps must be 0 to 100, got {self.steps}")

@@ -13,7 +13,7 @@ from .grid import Grid
 from .identity import ExtractorIdentity
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Features:
     """Descriptors of N frames, and where the [CLS] token of the last block looks."""
 

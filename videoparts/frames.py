@@ -2,6 +2,9 @@
 
 Shape letters, here and everywhere: N frames, H x W pixels, h x w patches, D descriptor size, P parts.
 Sizes are (height, width). Times are rational: an integer ``pts`` times a `Fraction` ``time_base``, in seconds.
+
+Data classes of arrays or tensors, here and everywhere, are equal to themselves alone unless they say otherwise
+(``eq=False``): ``==`` of two arrays is an array, so that comparing field by field would raise instead of answering.
 """
 
 from __future__ import annotations
@@ -61,7 +64,7 @@ class VideoInfo:
         return self.height / min(aspect, Fraction(1)), self.width * max(aspect, Fraction(1))
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FrameBatch:
     """Upright RGB frames in presentation order. Pixels travel with the batch, so that none is decoded twice."""
 

@@ -46,7 +46,7 @@ def colour_table(parts: Iterable[Part]) -> Pixels:
     return table
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PartMasks:
     """Labels at the full size of their frames. **0 is background, 1..P are parts.**"""
 

@@ -87,6 +87,39 @@ def test_avi_numbers_its_frames(tmp_path):
     assert numbers == [0, 2, 4, 6, 8, 10]
 
 
+def uneven(steps):
+    """A clip with so many milliseconds between its frames, as a source tells of it."""
+    pts = [0, *np.cumsum(steps).tolist()]
+    made = clip("x.mp4", count=len(pts))
+    rate = Fraction(1000 * len(pts), pts[-1] + steps[-1])
+    return replace(made, info=replace(made.info, time_base=Fraction(1, 1000), rate=rate), pts=pts)
+
+
+def test_avi_tells_how_far_frames_of_uneven_times_are_off(tmp_path):
+    made = uneven([40] * 8 + [100] * 8 + [17] * 7)
+    (note,) = write(tmp_path / "out.avi", made).notes
+    with av.open(str(tmp_path / "out.avi")) as source:
+        video = source.streams.video[0]
+        found = [packet.dts * video.time_base for packet in source.demux(video) if packet.size]
+    off = max(abs(float(time - Fraction(pts, 1000))) for time, pts in zip(found, made.pts, strict=True))
+    assert off > 0.2
+    assert note == (
+        "times: .avi numbers its frames at an even rate, which these do not keep: some are seen up to "
+        f"{off:.2f} seconds off; choose .mp4 or .mkv to keep their times"
+    )
+    for suffix in (".mp4", ".mkv"):
+        assert write(tmp_path / f"out{suffix}", made).notes == ()
+
+
+@pytest.mark.parametrize(("steps", "rate"), [([40] * 11, 25), ([33, 33, 34] * 7, 30), ([40, 80, 40, 40, 120, 40], 25)])
+@pytest.mark.parametrize("late", [0, 17, 20])
+def test_avi_says_nothing_of_times_that_are_only_rounded(tmp_path, steps, rate, late):
+    made = uneven(steps)
+    made.pts = [late + pts for pts in made.pts]
+    made.info = replace(made.info, rate=Fraction(rate))
+    assert write(tmp_path / "out.avi", made).notes == ()
+
+
 def test_a_time_base_finer_than_ffmpegs_numbers(tmp_path):
     made = clip("x.mp4", "25")
     made.info = replace(made.info, time_base=Fraction(1, 2**40))

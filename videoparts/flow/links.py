@@ -27,7 +27,7 @@ _LEAST_TRUSTED = 0.1  # a smaller share of trusted pixels is a cut: frames that 
 _MOST_GAIN = 3.0  # contrast that rises or falls by more from frame to frame is a cut, such as one from black
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Link:
     """Two consecutive frames, each y x x pixels as `link_luma` gives them.
 

@@ -10,7 +10,7 @@ from ..frames import FrameBatch
 from .links import Links
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Scored:
     """Frames on their way from the ViT to labels."""
 

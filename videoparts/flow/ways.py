@@ -18,7 +18,7 @@ Scores = npt.NDArray[np.float32]
 _TOGETHER = 4  # planes that OpenCV fetches exactly, and in little more time than one; of five it takes three times that
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Way:
     """From the pixels of a frame to where their content is in another one, and how far that can be trusted."""
 

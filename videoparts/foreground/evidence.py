@@ -41,7 +41,7 @@ class Cues:
     draw: int = 0  # of many ways to draw patches: what changes with it hangs on nothing but that
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Cue:
     """What one sense tells of the patches of a sample."""
 

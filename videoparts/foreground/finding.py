@@ -27,7 +27,7 @@ _PAPER_THRESHOLD = 0.065  # the paper's, for parts
 _PAPER_VOTES = 0.75
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Foreground:
     """The object among the patches of a `Sample`, and what finds it in any frame."""
 

@@ -16,7 +16,7 @@ _TEMPERATURE = 0.05  # of cosines: how fast a lead in cosine becomes certainty
 _EVEN = 0.0
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LinearProbe:
     """A weighted sum of a patch's tokens: a probe that the clip has taught itself.
 
@@ -53,7 +53,7 @@ class LinearProbe:
         return self.visibility.lifted(tokens @ self.weight.to(tokens) + self.bias, _EVEN)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CentroidProbe:
     """The paper's decision (section 4): is the nearest centroid one of the object's, or of its surroundings?"""
 

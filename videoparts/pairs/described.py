@@ -22,7 +22,7 @@ _LEAST = 0.05  # salience that a point on the object has at least: the paper's t
 _PIECE = 0.1  # of the saliency in the largest piece: pieces with less in them are taken for background
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Described:
     """A picture's patches, row by row: n = h * w."""
 

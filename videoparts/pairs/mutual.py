@@ -9,7 +9,7 @@ import torch
 _CELLS = 1 << 22  # similarities in the making at a time, 4 bytes each
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Neighbours:
     """For each descriptor the nearest one of the other set, by cosine. Of several equally near: the first."""
 

@@ -14,7 +14,7 @@ from .points import Points, patches_at
 _APART = 2  # patches between two that are marked, at least
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SimilarityMap:
     """The cosine of every patch with one point of another picture."""
 

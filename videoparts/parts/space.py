@@ -34,7 +34,7 @@ _POWER: Mapping[Things, int] = {"one": 2, "many": 1}
 _LEAST = 1e-5  # a length of means in which they do not differ
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PartSpace:
     """From the descriptors and tokens of patches to what parts are told by."""
 

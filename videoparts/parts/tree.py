@@ -36,7 +36,7 @@ _AUTOMATIC = (2, 10)  # parts, of the number that is found
 _A_PART = 3.0  # patches a frame that a part has on average, where the number is found
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PartTree:
     """A binary tree of parts. Node 0 is the whole object; split s, from 0, makes nodes 2 s + 1 and 2 s + 2.
 

@@ -19,7 +19,7 @@ _FEWEST = 4  # points that can still be parted
 _ROUNDING = 1e-5  # squared distance that may be rounding
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Halves:
     """Points in two groups."""
 

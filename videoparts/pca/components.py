@@ -25,7 +25,7 @@ from .incremental import Components, IncrementalPCA, centrality
 from .pictures import filled_in, planes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PaintedFrames:
     """Some frames with their components."""
 

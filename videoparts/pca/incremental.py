@@ -24,7 +24,7 @@ _RANGE = (1.0, 99.0)  # percentiles that become black and white
 Doubles = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Components:
     """The K directions in which descriptors differ most, the first most of all.
 

@@ -89,7 +89,7 @@ class AboutFeatures:
         return json.dumps(asdict(self))
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SavedFeatures:
     """What a file of features holds."""
 

@@ -17,7 +17,7 @@ PER_PICTURE = 8
 _CROP = 0.9  # of each side: whatever is cut off is still in the picture's other corners
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class View:
     """A part of a picture, mirrored or not."""
 

@@ -23,7 +23,7 @@ Mask = npt.NDArray[np.bool_]
 Counts = npt.NDArray[np.int32]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Joint:
     """What is known of a frame and the two before it, on their active area in the size of links (`link_luma`)."""
 

@@ -32,7 +32,7 @@ _STEPS = 255  # of a chance
 _COUNTS = ("pairs_each", "pairs", "triples_each", "triples")
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class KeptFrame:
     """What is kept of one frame."""
 

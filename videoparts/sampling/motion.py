@@ -32,7 +32,7 @@ _ON_SCREEN = 0.3  # share of a patch that is painted on the screen, from which o
 _CORE = 8  # pixels of flow that are enough to fit an object's motion to
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Lumas:
     """A frame and those next to it, as small as flow wants them: each (y, x) uint8."""
 
@@ -71,7 +71,7 @@ def of_flow(plane: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
     return plane[_THIN // 2 :: _THIN, _THIN // 2 :: _THIN]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Motion:
     """The flows of a frame, and what moves by itself in it, which is worked out once."""
 

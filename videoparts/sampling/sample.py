@@ -20,7 +20,7 @@ _A_MAP = 200  # patches of a frame, as 10 x 19, that still show where an object 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FrameSample:
     """One sampled frame: its patches, or every other row and column of them, as maps."""
 

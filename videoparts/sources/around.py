@@ -12,7 +12,7 @@ from .selection import spread
 Read = Callable[[Sequence[int], int], Iterator[FrameBatch]]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Neighbourhood:
     """One sampled frame, and the selected frames next to it."""
 

@@ -16,7 +16,7 @@ _MARGIN = 1.25
 _SLOPE = 1.2  # amplitude falls with this power of the frequency, as in photographs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Activations:
     """The range of what one linear layer is given, by channel.
 
@@ -32,7 +32,7 @@ class Activations:
         return Activations(torch.minimum(self.lowest, other.lowest), torch.maximum(self.highest, other.highest))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rounding:
     """How what a linear layer is given is rounded to 8 bits.
 

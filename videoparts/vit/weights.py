@@ -35,7 +35,7 @@ from .onnx_weights import PACKAGE, find_package, read_graph
 _PACKAGED = "vit_small_patch14_dinov2.lvd142m"  # timm's name of the model that the package carries
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Weights:
     """The tensors of one model, and where they were found."""
 

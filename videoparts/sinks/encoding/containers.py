@@ -46,7 +46,9 @@ class Container:
         """Seconds a tick in which the frames' times are given to the encoder.
 
         The source's own, which mp4 and mov keep exactly. Matroska and WebM round each time to the nearest
-        millisecond. AVI numbers its frames, so that each takes the nearest place at the average rate.
+        millisecond. AVI numbers its frames, so that each takes the nearest place at the average rate. Finer places, as
+        of milliseconds, with empty frames between, would say when frames of uneven times are seen. But such a file
+        claims 1000 frames a second, decord knows no time of its H.264, and PyAV gives each frame that of the next.
         """
         if self.fixed_rate:
             return 1 / like.rate.limit_denominator(1001)

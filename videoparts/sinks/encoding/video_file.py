@@ -19,6 +19,9 @@ from .content import Content, T
 from .encoder import Encoding, add_video_stream, encoding_errors
 from .sound import SoundTrack
 
+# Places between a frame and its time. Rounding is half a one, and a source's own times may be rounded too.
+_OFF_AND_NOT_TOLD = 0.75
+
 
 class VideoFile(Generic[T]):
     """Encodes frames to a file. `start`, `write` each frame, then `finish` or `abort`.
@@ -67,6 +70,7 @@ class VideoFile(Generic[T]):
         self._last: int | None = None  # pts of the newest frame
         self._interval = 1 / like.rate  # how long the frame before it was shown, seconds
         self._shift = 0  # ticks of the source taken off every time
+        self._off = 0.0  # how far at most a frame is written from its time, in ticks of the file
         self._base = self._container.time_base(like)
         self._aspect_is_added = self._container.adds_aspect and like.pixel_aspect != 1
 
@@ -105,11 +109,13 @@ class VideoFile(Generic[T]):
                 self._interval = (pts - self._last) * self._like.time_base
             frame = self._content.frame(given)
             frame.time_base = self._base
-            frame.pts = round((pts - self._shift) * self._like.time_base / self._base)
+            exact = (pts - self._shift) * self._like.time_base / self._base
+            frame.pts = round(exact)
             if self._held is not None:
                 # Only rounding (AVI's numbers, times finer than FFmpeg's rationals) can bring two to one place.
                 frame.pts = max(frame.pts, (self._held.pts or 0) + 1)
                 self._encode_held(frame.pts - (self._held.pts or 0))
+            self._off = max(self._off, abs(float(frame.pts - exact)))
             self._held, self._last = frame, pts
 
     def finish(self) -> None:
@@ -140,6 +146,11 @@ class VideoFile(Generic[T]):
             self.abort()
             raise
         self._output = None
+        if self._container.fixed_rate and self._off > _OFF_AND_NOT_TOLD:
+            self._notes.append(
+                f"times: {self.path.suffix} numbers its frames at an even rate, which these do not keep: some are seen "
+                f"up to {self._off * float(self._base):.2f} seconds off; choose .mp4 or .mkv to keep their times"
+            )
 
     def commit(self) -> None:
         """Give the file that came to its end its name. Raises OutputError, leaving nothing behind, if that fails."""

@@ -19,7 +19,7 @@ _BITS = 5
 _GROUPS = 13  # enough for 64 bits
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Runs:
     """Where one part is in a frame, column by column. ``starts`` and ``ends`` (R,) int64, ends excluded; R > 0."""
 
