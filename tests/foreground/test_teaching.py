@@ -10,7 +10,8 @@ from scenes import H, Scene, Thing, W, box, overlap
 
 from videoparts.foreground import teaching
 from videoparts.foreground.evidence import Cues
-from videoparts.foreground.teaching import Ridge, finish, learn, otsu
+from videoparts.foreground.otsu import otsu
+from videoparts.foreground.teaching import Ridge, finish, learn
 from videoparts.sampling.sample import FrameSample, Sample
 
 Values = npt.NDArray[np.float64]

@@ -20,6 +20,7 @@ from ..one_thread import each_on_one_thread
 from ..sampling.sample import Sample
 
 Values = npt.NDArray[np.float64]
+Marks = npt.NDArray[np.bool_]
 
 _CLUSTERINGS = (24, 40, 64) * 12
 _CLUSTERED = 2500  # patches that a clustering is made from: rather many clusterings than large ones

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 
 from ..sampling.sample import FrameSample, Sample
-from .evidence import Cues, Values
+from .evidence import Cues, Marks, Values
 from .probe import LinearProbe
-from .teaching import Lesson, Marks, learn, teach
+from .teaching import Lesson, learn, teach
 
 Afar = Callable[[Sequence[FrameSample]], Sample | None]
 """Shows frames from twice as far; None: it cannot."""

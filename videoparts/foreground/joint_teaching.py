@@ -16,8 +16,9 @@ import numpy as np
 
 from ..clustering import Floats
 from ..sampling.sample import FrameSample, Sample
+from .evidence import Marks
 from .probe import LinearProbe
-from .teaching import Marks, Ridge, chances, finish, teach
+from .teaching import Ridge, chances, finish, teach
 
 _FOLDS = 5  # groups of clips, each of which is taught by all others
 _OWN = 0.7  # power of a clip's own evidence beside what the others say: at 1 single pictures lose by it, at 0.5 clips

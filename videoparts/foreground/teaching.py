@@ -19,21 +19,18 @@ from ..clustering import Floats
 from ..one_thread import each_on_one_thread, meanwhile
 from ..sampling.motion import common_motion, to_patches
 from ..sampling.sample import Sample
-from .evidence import Clusterings, Cue, Cues, Values
+from .evidence import Clusterings, Cue, Cues, Marks, Values
+from .marked import marked_cues
+from .otsu import otsu
 from .probe import LinearProbe
 from .visibility import Visibility, visibility
-
-Marks = npt.NDArray[np.bool_]
 
 _RIDGE = 3e-5  # of the tokens' squared length
 _LARGE = 0.25  # components of a frame that are smaller than this share of its largest are dropped
 _STILL = 0.02  # what a patch of a component counts that does not move with the object, where others count 1
-_BINS = 256
 _LOW = 0.05  # of the gap between the classes' means, by which the threshold lies below Otsu's: limbs are thin
 _SOFT = 0.09  # of that gap: how fast a lead becomes certainty
 _FIRST_ROUNDS = 3
-_SEED_RIDGE = 1e-2  # of the tokens' squared length, for the one frame in which the user has marked the object
-_POINT_POWER = 2.0  # of likeness to a single patch: at 1 another thing that stands out may count for as much
 _STILL_POWERS = (0.5, 1.0)  # of saliency, whose scores are averaged while nothing else is known
 # Of what motion tells once the object is roughly known. Like saliency it falls off over an object: a cat turns its head
 # and sits still, and with more power the head would be all that is found.
@@ -113,63 +110,11 @@ def _first_from_cues(sample: Sample, cues: Cues) -> _First:
 def _first_from_seed(sample: Sample, cues: Cues, like: LinearProbe | None) -> _First:
     """The user has marked the object in a frame: what looks like it takes the place of what is salient.
 
-    It may be anywhere, so the border does not count. A point says little of where the object ends: what it is grown to
-    in its frame is taken for marked.
+    It may be anywhere, so the border does not count.
     """
     clusterings = Clusterings(sample, replace(cues, border=False, compactness=cues.compactness and like is None))
-    if like is not None:
-        known = [Cue(chances(like, sample), 1.0)]
-    else:
-        marked = np.concatenate(
-            [np.zeros(f.shape, bool) if f.seed is None else f.seed for f in sample.frames], axis=None
-        )
-        if marked.sum() == 1:
-            likeness = _likeness(sample, marked)
-            known = _with_saliency(sample, Cue(likeness, _POINT_POWER), likeness)
-            marked = _grown(sample, marked, clusterings.score(known))
-        known = _with_saliency(sample, Cue(_inside(sample, marked), 1.0), marked)
+    known = marked_cues(sample, clusterings) if like is None else [Cue(chances(like, sample), 1.0)]
     return _First(clusterings, clusterings.score(known), cues.rounds, known)
-
-
-def _with_saliency(sample: Sample, cue: Cue, meant: Values | Marks) -> list[Cue]:
-    """A cue, and saliency beside it where what is meant (n,), by its weight, is salient: then its surroundings are
-    less so."""
-    stands_out = meant @ sample.saliency > meant.sum()  # 1 is the mean of a frame
-    return [cue, Cue(sample.saliency.astype(np.float64), 0.5)] if stands_out else [cue]
-
-
-def _likeness(sample: Sample, marked: Marks) -> Values:
-    """How much each patch looks like the marked one, (n,), 0 to 1: the cosine, less what all patches have in common."""
-    looks = _looks(sample)
-    looks /= np.maximum(np.linalg.norm(looks, axis=1, keepdims=True), 1e-12)
-    return np.asarray(np.clip(looks @ looks[marked][0], 0, 1), dtype=np.float64)
-
-
-def _grown(sample: Sample, marked: Marks, score: Values) -> Marks:
-    """The component, in the frame of the marked patch, that it is in where the score is high, (n,)."""
-    frame = int(sample.frame[marked][0])
-    cut = min(otsu(score[sample.frame == frame]), np.nextafter(score[marked][0], -np.inf))
-    label = cv2.connectedComponents((sample.maps(score)[frame] > cut).astype(np.uint8), connectivity=8)[1]
-    grown = np.zeros(len(sample), bool)
-    grown[sample.frame == frame] = (label == label[sample.maps(marked)[frame]][0]).ravel()
-    return grown
-
-
-def _inside(sample: Sample, marked: Marks) -> Values:
-    """How likely each patch is one of the marked, (n,), 0 to 1: by a linear function that tells these from the others
-    in their frame, where it can."""
-    looks = _looks(sample)
-    frame = sample.frame == sample.frame[marked][0]
-    x, share = looks[frame].astype(np.float64), marked[frame].mean()
-    gram = x.T @ x + _SEED_RIDGE * len(x) * np.eye(x.shape[1])
-    likely = looks @ np.linalg.solve(gram, x.T @ (marked[frame] - share)).astype(np.float32) + share
-    return np.asarray(np.clip(likely, 0, 1), dtype=np.float64)
-
-
-def _looks(sample: Sample) -> Floats:
-    """The later block's tokens of all patches, (n, D), less their mean."""
-    looks = sample.tokens[:, sample.tokens.shape[1] // 2 :]
-    return np.asarray(looks - looks.mean(axis=0))
 
 
 def _common(sample: Sample, mask: Marks) -> Cue | None:
@@ -276,17 +221,6 @@ class Ridge:
         """The same function of tokens that are not centred: weight (D2,) and bias."""
         weight, mean = factors
         return weight, mean - float(self._mean @ weight)
-
-
-def otsu(values: Values) -> float:
-    """The threshold that parts values (n,) into two classes with the least variance within (Otsu 1979)."""
-    count, edges = np.histogram(values, _BINS)
-    share = count / max(1, count.sum())
-    centre = (edges[1:] + edges[:-1]) / 2
-    below, mean = np.cumsum(share), np.cumsum(share * centre)
-    between = (mean[-1] * below - mean) ** 2 / np.maximum(below * (1 - below), 1e-12)
-    # Where nothing lies between the classes, every threshold there is as good: then the middle.
-    return float(centre[between == between.max()][[0, -1]].mean())
 
 
 def _large_components(sample: Sample, mask: Marks, counts: Values) -> Marks:
