@@ -72,6 +72,14 @@ def test_skipped_frames_leave_their_times(tmp_path):
     assert found.end == Fraction(12, 25)
 
 
+def test_writing_outside_of_a_with_block_is_told(tmp_path):
+    made = clip("x.mp4", "25")
+    sink = OverlayVideo(tmp_path / "out.mp4", like=made.info)
+    with pytest.raises(ValueError, match=r"out\.mp4: is not open; write to it inside of a with block"):
+        sink.write(next(iter(made.masks())))
+    assert not list(tmp_path.iterdir())
+
+
 def test_one_frame(tmp_path):
     write(tmp_path / "out.mp4", clip("x.mp4", "25"), only=slice(1))
     found = read(tmp_path / "out.mp4")

@@ -152,8 +152,11 @@ def scan(container: InputContainer, stream: VideoStream, path: Path) -> VideoInd
         times = decode_times
     shown = array("q", sorted(set(times)))
     marks = _key_positions(shown, times, keys)
-    missing = _missing(container, stream, packets, shown, time_base, broke or corrupt)
-    announced = stream.frames if missing is not None and stream.frames > packets else None
+    # AVI counts the empty places between frames, and after the last, too. FFmpeg passes over them; times tell of them.
+    numbered = guessed and stamp is not None and len(shown) > 1
+    places = max(packets, 2 * shown[-1] - shown[-2]) if numbered else packets
+    missing = _missing(container, stream, places, shown, time_base, broke or corrupt)
+    announced = stream.frames if missing is not None and stream.frames > places else None
     return VideoIndex(shown, *marks, time_base, stamp, announced, missing)
 
 

@@ -99,7 +99,10 @@ class VideoFile(Generic[T]):
 
         Raises:
             OutputError: the disk is full, the encoder fails, ...
+            ValueError: it was not started, or times do not rise.
         """
+        if self._output is None:
+            raise ValueError(f"{self.path}: is not open; write to it inside of a with block, or call start() before")
         with encoding_errors(self.path):
             if self._last is None:
                 self._begin(pts, index)
