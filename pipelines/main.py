@@ -15,11 +15,12 @@ from types import FrameType
 
 from videoparts import __version__
 from videoparts.errors import VideoPartsError
+from videoparts.files.atomic import is_disk_full
 from videoparts.out_of_memory import out_of_memory
 
 from .before_torch import settle
 from .command_line import Command, parse
-from .standard_streams import require_standard_streams
+from .standard_streams import discard_output, require_standard_streams
 
 _INTERRUPTED = 130
 
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         command = parse(arguments or ["--help"])
         command.run()
+        sys.stdout.flush()
     except VideoPartsError as error:
         return _fail(str(error), error.status)
     except KeyboardInterrupt as stop:
@@ -44,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except Exception as error:
+        if is_disk_full(error):  # files have errors of their own: this is what was printed
+            discard_output()
+            return _fail("cannot write to standard output: the disk is full; free some space or choose another place")
         if (memory := out_of_memory(error)) is None:
             raise
         return _fail(f"{memory}; {_less(command)}")

@@ -1,4 +1,4 @@
-"""The standard streams of a command whose caller has closed them, as daemons and ``2>&-`` do."""
+"""The standard streams of a command: closed by its caller, as daemons and ``2>&-`` do, or leading to a full disk."""
 
 from __future__ import annotations
 
@@ -19,3 +19,10 @@ def require_standard_streams() -> None:
                 os.dup2(nowhere, number)
                 os.close(nowhere)
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def discard_output() -> None:
+    """Let standard output lead nowhere: what is still to be written to it would fail again as Python ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
