@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\nvideoparts: {stop.args[0] if stop.args else 'stopped; nothing was written'}", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone, as in: videoparts info | head -1
-        sys.stderr.close()
+        discard_output()
         return 0
     except Exception as error:
         if is_disk_full(error):  # files have errors of their own: this is what was printed

@@ -63,7 +63,7 @@ def given_pictures(paths: Sequence[Path], every: int, terminal: Terminal) -> lis
     """Every so many of `pictures_of`; says which pictures in the folders are of kinds that cannot be read."""
     pictures = pictures_of(paths)
     for folder in filter(Path.is_dir, paths):
-        terminal.note(*passed_over(folder))
+        terminal.note(*passed_over(folder, folder.iterdir()))
     return pictures[::every]
 
 

@@ -1,4 +1,5 @@
-"""The standard streams of a command: closed by its caller, as daemons and ``2>&-`` do, or leading to a full disk."""
+"""The standard streams of a command: closed by its caller, as daemons and ``2>&-`` do, or leading to where
+nothing can be written."""
 
 from __future__ import annotations
 
@@ -14,15 +15,17 @@ def require_standard_streams() -> None:
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
-            nowhere = os.open(os.devnull, os.O_RDWR)
-            if nowhere != number:
-                os.dup2(nowhere, number)
-                os.close(nowhere)
+            _lead_nowhere(number)
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def discard_output() -> None:
     """Let standard output lead nowhere: what is still to be written to it would fail again as Python ends."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
+    _lead_nowhere(1)
+
+
+def _lead_nowhere(number: int) -> None:
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    if nowhere != number:
+        os.dup2(nowhere, number)
+        os.close(nowhere)

@@ -160,8 +160,8 @@ def test_a_folder_of_sets(pictures: Path, tmp_path: Path, capsys: pytest.Capture
 
 
 def test_pictures_of_other_kinds_are_told(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "set").mkdir()
     for stem in "ab":
-        (tmp_path / "set" / f"{stem}.png").parent.mkdir(exist_ok=True)
         (tmp_path / "set" / f"{stem}.png").write_bytes((pictures / f"{stem}.png").read_bytes())
     (tmp_path / "set" / "c.gif").touch()
     assert main(["cosegment", str(tmp_path / "set"), "-o", str(tmp_path / "out"), *QUICK]) == 0

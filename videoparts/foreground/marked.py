@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from ..clustering import Floats
 from ..sampling.sample import Sample
@@ -20,11 +21,13 @@ def marked_cues(sample: Sample, clusterings: Clusterings) -> list[Cue]:
     A point says little of where the object ends: what it is grown to in its frame is taken for marked.
     """
     marked = np.concatenate([np.zeros(f.shape, bool) if f.seed is None else f.seed for f in sample.frames], axis=None)
+    looks = sample.tokens[:, sample.tokens.shape[1] // 2 :]  # of the later block's half
+    looks = looks - looks.mean(axis=0)
     if marked.sum() == 1:
-        likeness = _likeness(sample, marked)
+        likeness = _likeness(looks, marked)
         score = clusterings.score(_with_saliency(sample, Cue(likeness, _POINT_POWER), likeness))
         marked = _grown(sample, marked, score)
-    return _with_saliency(sample, Cue(_inside(sample, marked), 1.0), marked)
+    return _with_saliency(sample, Cue(_inside(looks, marked, sample.frame), 1.0), marked)
 
 
 def _with_saliency(sample: Sample, cue: Cue, meant: Values | Marks) -> list[Cue]:
@@ -34,10 +37,9 @@ def _with_saliency(sample: Sample, cue: Cue, meant: Values | Marks) -> list[Cue]
     return [cue, Cue(sample.saliency.astype(np.float64), 0.5)] if stands_out else [cue]
 
 
-def _likeness(sample: Sample, marked: Marks) -> Values:
+def _likeness(looks: Floats, marked: Marks) -> Values:
     """How much each patch looks like the marked one, (n,), 0 to 1: the cosine, less what all patches have in common."""
-    looks = _looks(sample)
-    looks /= np.maximum(np.linalg.norm(looks, axis=1, keepdims=True), 1e-12)
+    looks = looks / np.maximum(np.linalg.norm(looks, axis=1, keepdims=True), 1e-12)
     return np.asarray(np.clip(looks @ looks[marked][0], 0, 1), dtype=np.float64)
 
 
@@ -51,18 +53,11 @@ def _grown(sample: Sample, marked: Marks, score: Values) -> Marks:
     return grown
 
 
-def _inside(sample: Sample, marked: Marks) -> Values:
+def _inside(looks: Floats, marked: Marks, frame_of: npt.NDArray[np.int64]) -> Values:
     """How likely each patch is one of the marked, (n,), 0 to 1: by a linear function that tells these from the others
     in their frame, where it can."""
-    looks = _looks(sample)
-    frame = sample.frame == sample.frame[marked][0]
+    frame = frame_of == frame_of[marked][0]
     x, share = looks[frame].astype(np.float64), marked[frame].mean()
     gram = x.T @ x + _RIDGE * len(x) * np.eye(x.shape[1])
     likely = looks @ np.linalg.solve(gram, x.T @ (marked[frame] - share)).astype(np.float32) + share
     return np.asarray(np.clip(likely, 0, 1), dtype=np.float64)
-
-
-def _looks(sample: Sample) -> Floats:
-    """The later block's tokens of all patches, (n, D), less their mean."""
-    looks = sample.tokens[:, sample.tokens.shape[1] // 2 :]
-    return np.asarray(looks - looks.mean(axis=0))

@@ -110,7 +110,8 @@ def _first_from_cues(sample: Sample, cues: Cues) -> _First:
 def _first_from_seed(sample: Sample, cues: Cues, like: LinearProbe | None) -> _First:
     """The user has marked the object in a frame: what looks like it takes the place of what is salient.
 
-    It may be anywhere, so the border does not count.
+    It may be anywhere, so the border does not count; and in another clip than the marked one of any size, so neither
+    does compactness.
     """
     clusterings = Clusterings(sample, replace(cues, border=False, compactness=cues.compactness and like is None))
     known = marked_cues(sample, clusterings) if like is None else [Cue(chances(like, sample), 1.0)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import replace
@@ -45,7 +45,8 @@ def open_folder(path: Path, settings: SourceSettings) -> FrameFolder:
         SourceError: no pictures; pictures of different sizes or with the same stem; a picture that is none.
     """
     try:
-        files = sorted((f for f in path.iterdir() if is_frame(f)), key=lambda f: natural_key(f.name))
+        entries = list(path.iterdir())
+        files = sorted(filter(is_frame, entries), key=lambda f: natural_key(f.name))
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}; check the folder's permissions") from None
     if not files:
@@ -55,7 +56,7 @@ def open_folder(path: Path, settings: SourceSettings) -> FrameFolder:
     rate = exact_rate(settings.fps)
     selected = select(range(len(files)), 1 / rate, rate, settings, path)
     info = VideoInfo(path, height, width, frames=len(selected), time_base=1 / rate, rate=rate)
-    return FrameFolder(files, info, selected, passed_over(path))
+    return FrameFolder(files, info, selected, passed_over(path, entries))
 
 
 class FrameFolder:
@@ -183,12 +184,16 @@ def _eight_bits(samples: npt.NDArray[np.generic]) -> Pixels:
 
 def is_frame(file: Path) -> bool:
     """Whether a file of a folder is one of its pictures: by its suffix, and hidden ones are not."""
-    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
+    return _is_of(SUFFIXES, file)
 
 
-def passed_over(path: Path) -> list[str]:
-    """What to say of pictures in a folder that are of other kinds than are read: one line, or none."""
-    others = [f for f in path.iterdir() if f.suffix.lower() in _OTHERS and not f.name.startswith(".") and f.is_file()]
+def _is_of(suffixes: Sequence[str], file: Path) -> bool:
+    return file.suffix.lower() in suffixes and not file.name.startswith(".") and file.is_file()
+
+
+def passed_over(path: Path, entries: Iterable[Path]) -> list[str]:
+    """What to say of pictures among a folder's entries that are of other kinds than are read: one line, or none."""
+    others = [file for file in entries if _is_of(_OTHERS, file)]
     if not others:
         return []
     kinds = ", ".join(sorted({file.suffix.lower() for file in others}))
