@@ -18,6 +18,7 @@ from videoparts.painting.palette import palette
 from videoparts.parts.model import PartModel, check_model_path, hidden_parts
 from videoparts.pictures.cosegment import fit_pictures
 from videoparts.pictures.views import PER_PICTURE
+from videoparts.presets import PRESETS
 from videoparts.results.runs import Run
 from videoparts.sampling.sampler import frames_to_sample
 from videoparts.segmentation import segment
@@ -76,8 +77,14 @@ class Chain:
                 clock=self.clock,
                 on_frames=advance,
                 on_source=lambda source: self.terminal.note(*source.notes),
-                keys=self.options.refine.keys if isinstance(self.options, MaskOptions) else 1,
+                keys=self._keys,
             )
+
+    @property
+    def _keys(self) -> int:
+        """Frames from one key frame to the next, here or where the part model is used."""
+        options = self.options
+        return options.refine.keys if isinstance(options, MaskOptions) else PRESETS[options.preset].refine.keys
 
     def _note_thinned(self, frames: int, source: Source, extractor: ViTExtractor) -> None:
         """Say where so many frames are wished for that each is seen coarsely: more frames can be worse then."""

@@ -30,7 +30,7 @@ def make_finer(
 ) -> None:
     """Make the labels at the last of some levels, each of which divides the one before, if they are not there.
 
-    From the kept chances if there are any; if not, every frame goes through the ViT again, and the user is told.
+    From the kept chances if there are any; if not, frames go through the ViT again, and the user is told.
     """
     for count in range(2, len(levels) + 1):
         _make(chain, source, run, model, levels[:count], refine)
@@ -71,7 +71,7 @@ def _labelled(
         chances = _with_chances(run, source)
         many = segment_again(chances, grid, finest, refine, active_area=source.active_area, clock=chain.clock)
     else:
-        chain.terminal.say("dividing needs every frame's features again (masks --keep-features keeps them)")
+        chain.terminal.say("dividing takes another pass of the ViT (masks --keep-features spares it)")
         many = segment(source, chain.extractor(), finest, refine, cache=chain.cache, clock=chain.clock)
     with closing(many):
         for some in many:

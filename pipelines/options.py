@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, ClassVar, TypeVar
 
@@ -18,7 +18,7 @@ from videoparts.config import (
     SourceSettings,
 )
 from videoparts.errors import SettingsError
-from videoparts.presets import DEFAULT, PresetName
+from videoparts.presets import DEFAULT, PRESETS, PresetName
 
 T = TypeVar("T")
 
@@ -140,11 +140,14 @@ class MaskOutputs(MaskOptions):
     page: bool = True
     """Write OUTPUT/viewer.html, a page to look at the parts, and to name and merge them."""
     keep_features: bool = False
-    """Keep what finer parts are told from, some 20 kB a frame, so that videoparts edit --split needs no ViT."""
+    """Keep what finer parts are told from, some 20 kB a frame, so that videoparts edit --split needs no ViT. It sees
+    every frame then, as with --keys 1."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.keep_features and self.refine.keys > 1:
-            raise SettingsError("--keep-features keeps what the ViT tells of every frame: give --keys 1 with it")
+        if self.keep_features:
+            if self.refine.keys not in (1, PRESETS[self.preset].refine.keys):
+                raise SettingsError("--keep-features keeps what the ViT tells of every frame: leave out --keys")
+            object.__setattr__(self, "refine", replace(self.refine, keys=1))
         if any(not 1 <= level <= MOST_PARTS for level in self.levels):
             raise SettingsError(f"--levels must be 1 to {MOST_PARTS} each, got {','.join(map(str, self.levels))}")

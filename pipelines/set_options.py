@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 import tyro
 
+from videoparts.config import RefineSettings
 from videoparts.errors import SettingsError
 from videoparts.presets import Preset
 
@@ -50,7 +51,9 @@ class SetOptions(MaskOptions):
     def adapted(preset: Preset) -> Preset:
         """What other defaults a set of pictures has."""
         fit = replace(preset.fit, parts=1, frames=max(_LEARNED, preset.fit.frames), motion="off")
-        return replace(preset, fit=fit, refine=replace(preset.refine, window=0, keys=1))
+        return replace(
+            preset, fit=fit, refine=replace(preset.refine, window=0, keys=1, tolerance=RefineSettings.tolerance)
+        )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -63,6 +66,7 @@ class SetOptions(MaskOptions):
             ("--box", self.fit.box),
             ("--window", self.refine.window or None),
             ("--keys", self.refine.keys if self.refine.keys > 1 else None),
+            ("--tolerance", self.refine.tolerance if self.refine.tolerance != RefineSettings.tolerance else None),
         ):
             if given is not None:
                 raise SettingsError(f"{option} {given}: pictures have no times; leave it out")

@@ -74,6 +74,8 @@ ROWS: dict[str, Row] = {
     "plain upsampling": Row(refine=RefineSettings(steps=0, radius=0)),
     "frames may differ as they do": Row(constants=((space, "_DIRECTIONS", {"one": 0}),)),
     "no window": Row(refine=RefineSettings(window=0)),
+    "every frame seen": Row(refine=RefineSettings(keys=1)),
+    "more tolerated (0.4)": Row(refine=RefineSettings(tolerance=0.4)),
     "specks kept": Row(refine=RefineSettings(specks=0)),
     "uncertain islands kept": Row(constants=((specks, "_CERTAIN", 0.0),)),
     "specks x 3": Row(refine=RefineSettings(specks=3 * RefineSettings().specks)),

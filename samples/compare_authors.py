@@ -53,10 +53,10 @@ IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
 # What their part co-segmentation is given in `cosegment`, whatever our defaults are.
 AUTHORS_SETTINGS = ("--model", "dinov2_vits14", "--facet", "key", "--stride", "7", "--load-size", "224")
 WAYS = {
-    "their layer": ("--layer", "11"),
-    "our layer": (),
-    "patches seen in turn": ("--shifted",),
-    "every second frame seen": ("--keys", "2"),
+    "their layer, every frame seen": ("--layer", "11", "--keys", "1"),
+    "our layer, every frame seen": ("--keys", "1"),
+    "patches seen in turn, every frame": ("--shifted", "--keys", "1"),
+    "our defaults but for their settings": (),
 }
 
 # (facet, block, binned), compared for each family, stride and shape of image

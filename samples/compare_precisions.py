@@ -40,7 +40,7 @@ ROWS = {
 def labels(source: Source, extractor: ViTExtractor, model: PartModel) -> tuple[list[Pixels], float]:
     """Of each frame, and seconds a frame."""
     start = time.perf_counter()
-    found = [masks.labels[0] for masks in segment(source, extractor, model, RefineSettings(window=0))]
+    found = [masks.labels[0] for masks in segment(source, extractor, model, RefineSettings(window=0, keys=1))]
     return found, (time.perf_counter() - start) / len(found)
 
 

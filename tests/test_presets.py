@@ -25,6 +25,7 @@ def test_from_fast_to_best_more_is_looked_at() -> None:
 
     fast, balanced, best = PRESETS["fast"], PRESETS["balanced"], PRESETS["best"]
     assert patches(fast) < patches(balanced) < patches(best)
+    assert fast.refine.keys > balanced.refine.keys > best.refine.keys == 1
     # More frames are averaged where each is less sure: what is carried.
     assert balanced.refine.window == best.refine.window < fast.refine.window
     learned = [preset.fit.frames * patches(preset) ** 2 for preset in (fast, balanced, best)]

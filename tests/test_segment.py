@@ -16,7 +16,7 @@ from videoparts import segmentation
 from videoparts.cache import FeatureCache
 from videoparts.clock import StageClock
 from videoparts.config import FitSettings, Foreground, RefineSettings
-from videoparts.errors import FitError, ModelMismatchError, SettingsError
+from videoparts.errors import FitError, ModelMismatchError
 from videoparts.features import Features
 from videoparts.fit import fit_parts
 from videoparts.flow.dense import Flow
@@ -97,7 +97,7 @@ def test_the_number_of_threads_changes_nothing(threads: int) -> None:
 def test_without_a_window_each_frame_is_labelled_alone() -> None:
     source, extractor = clip(), ColourExtractor(3)
     model = fit_parts(source, extractor, FIT)
-    settings = RefineSettings(window=0)
+    settings = RefineSettings(window=0, keys=1)
     labels = labels_of(source, extractor, model, settings=settings)
     for i, wanted in enumerate(labels):
         alone = torch.from_numpy(frame(i)[None])
@@ -149,7 +149,7 @@ def test_the_papers_vote_labels_a_clip_too() -> None:
     model = fit_parts(source, extractor, replace(FIT, foreground="vote", threshold=0.3))
     assert isinstance(model.probe, CentroidProbe)
     # Each frame alone: a centroid's scores are soft, and flow at the edge of a flat square is anyone's guess.
-    labels = labels_of(source, extractor, model, settings=RefineSettings(window=0))
+    labels = labels_of(source, extractor, model, settings=RefineSettings(window=0, keys=1))
     assert agreement(labels, np.stack([truth(i) for i in range(20)]))[0] > 0.99
 
 
@@ -258,7 +258,7 @@ def test_at_most_so_many_patches_are_learned_from(monkeypatch: pytest.MonkeyPatc
 def test_frames_of_pass_1_are_not_extracted_twice() -> None:
     source, extractor, cache = clip(), ColourExtractor(), FeatureCache()
     model = fit_parts(source, extractor, FIT, cache=cache)
-    alone = RefineSettings(window=0)  # a window would outvote what is wrong in single frames
+    alone = RefineSettings(window=0, keys=1)  # a window would outvote what is wrong in single frames
     without = labels_of(source, ColourExtractor(), model, settings=alone)
     before = extractor.frames
     assert np.array_equal(labels_of(source, extractor, model, settings=alone, cache=cache), without)
@@ -332,7 +332,7 @@ def test_where_the_time_goes_is_counted() -> None:
     clock, source, extractor = StageClock(), clip(), ColourExtractor()
     model = fit_parts(source, extractor, FIT, clock=clock)
     list(segment(source, extractor, model, clock=clock))
-    assert set(clock.seconds) == {"decode", "flow", "vit", "cluster", "link", "window", "refine"}
+    assert set(clock.seconds) == {"decode", "flow", "vit", "cluster", "link", "carry", "window", "refine"}
     assert all(seconds > 0 for seconds in clock.seconds.values())
 
 
@@ -342,10 +342,16 @@ def test_progress_counts_every_sampled_frame() -> None:
     assert steps == [1] * 6
 
 
-def test_chances_are_not_to_be_had_with_key_frames() -> None:
+def test_where_chances_are_wanted_every_frame_is_seen() -> None:
     source, extractor = clip(), ColourExtractor()
-    with pytest.raises(SettingsError, match="keys = 4"):
-        segment(source, extractor, fit_parts(source, extractor, FIT), RefineSettings(keys=4), chances=True)
+    model = fit_parts(source, extractor, FIT)
+    plain, seen = RefineSettings(keys=1), []
+    for settings, chances in ((plain, False), (plain, True), (RefineSettings(keys=4), True)):
+        before = extractor.frames
+        seen.append(np.concatenate([m.labels for m in segment(source, extractor, model, settings, chances=chances)]))
+        assert extractor.frames - before == 20
+    assert np.array_equal(seen[0], seen[1])
+    assert np.array_equal(seen[0], seen[2])
 
 
 def test_more_frames_than_there_are_change_nothing() -> None:

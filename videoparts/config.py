@@ -195,12 +195,15 @@ class RefineSettings:
     """Regularisation of the guided filter: smaller follows weaker edges. Colours run from 0 to 1."""
     steps: int = 5
     """Rounds in which pixels of a colour agree whether they are the object, up to 100. 0: the guided filter alone."""
-    keys: int = 1
-    """Every so many frames, up to 64, the ViT sees one, and others that cannot be followed from it. The scores of the
-    frames between are carried to them along the optical flow. 1: it sees every frame."""
+    keys: int = 2
+    """Every so many frames, up to 64, the ViT sees one, and those between that cannot be told from it. The scores of
+    the others are carried to them along the optical flow. 1: it sees every frame."""
+    tolerance: float = 0.3
+    """Share of the object, 0 to 1, that two frames which the ViT sees may tell differently of a frame between them:
+    where they differ more, it sees one more frame between."""
     window: int = 9
     """Frames averaged around each, along the optical flow, so that labels do not flicker: an odd number up to 31. For
-    where the object ends, those near count most. 0: each frame alone."""
+    where the object ends, those near count most. 0: none."""
     specks: float = 0.01
     """Drop islands of the object that are smaller than this share of its largest piece in the frame, or nowhere as
     certain as that is; fill holes, and give crumbs of a part to the parts around, if half as large. 0: keep them."""
@@ -211,6 +214,7 @@ class RefineSettings:
         _require(self.eps > 0, f"--eps must be positive, got {self.eps}")
         _require(0 <= self.steps <= 100, f"--steps must be 0 to 100, got {self.steps}")
         _require(1 <= self.keys <= 64, f"--keys must be 1 to 64, got {self.keys}")
+        _require(0 <= self.tolerance <= 1, f"--tolerance must lie between 0 and 1, got {self.tolerance}")
         _require(
             0 <= self.window <= 31 and (self.window % 2 == 1 or self.window == 0),
             f"--window must be 0 or odd, as 3, 5 or 7, and at most 31, got {self.window}",

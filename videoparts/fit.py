@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .cache import FeatureCache
 from .clock import StageClock
-from .config import FitSettings
+from .config import FitSettings, RefineSettings
 from .errors import FitError
 from .features import Extractor
 from .foreground.evidence import Cues
@@ -33,7 +33,7 @@ def fit_parts(
     on_frames: Callable[[int], None] | None = None,
     on_source: Callable[[Source], None] | None = None,
     cues: Cues | None = None,
-    keys: int = 1,
+    keys: int = RefineSettings.keys,
 ) -> PartModel:
     """Find the object in sampled frames, and the parts that it has in all of them (paper, section 4).
 

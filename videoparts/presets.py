@@ -49,10 +49,10 @@ PRESETS: Mapping[PresetName, Preset] = {
     "fast": Preset(
         ExtractorSettings(load_size=336),
         FitSettings(frames=12, afar=False),
-        RefineSettings(keys=7, window=11),
+        RefineSettings(keys=7, tolerance=0.6, window=11),
         ComputeSettings(precision="quick"),
     ),
     "balanced": Preset(),
     # More frames to fit give it nothing: J is the same or a little lower with twice as many.
-    "best": Preset(ExtractorSettings(stride=7, shifted=True)),
+    "best": Preset(ExtractorSettings(stride=7, shifted=True), refine=RefineSettings(keys=1)),
 }

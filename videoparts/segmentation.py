@@ -17,7 +17,6 @@ from .clock import StageClock
 from .config import RefineSettings
 from .cropping import Cropping
 from .devices import on_all_cores, on_device
-from .errors import SettingsError
 from .features import Extractor, Features
 from .flow.carrying import carried
 from .flow.keyframes import at_a_time, interval
@@ -56,23 +55,22 @@ def segment(
         extractor: the one that made the part model.
         parts: what to look for. Hidden parts are labelled like all others and left out at the end: what else is shown
             is, pixel by pixel, what it would be with them.
-        settings: how patch scores become pixels, and how many frames are averaged. With a window, the labels of a frame
-            depend on that many frames around it: see `windowed`.
+        settings: which frames the ViT sees, how patch scores become pixels, and how many frames are averaged. The
+            labels of a frame depend on some frames around it: see `carried` and `windowed`.
         matte: also give `PartMasks.matte`, of the object with those parts that are hidden.
-        chances: also give `PartMasks.chances`, from which `segment_again` labels finer parts without a ViT. For frames
-            that the ViT sees, all of them: not with key frames.
+        chances: also give `PartMasks.chances`, from which `segment_again` labels finer parts without a ViT. It sees
+            every frame then, whatever the settings' ``keys``.
         cache: features that pass 1 has already made.
         clock: counts the time of each stage.
 
     Raises:
         ModelMismatchError: the part model is of another extractor.
-        SettingsError: chances are wanted, and the settings have key frames.
         SourceError: the source cannot be decoded.
     """
     settings = settings or RefineSettings()
     parts.require(extractor.identity)
-    if chances and settings.keys > 1:
-        raise SettingsError(f"chances are those of frames that the ViT sees, with keys = {settings.keys} not all are")
+    if chances:
+        settings = replace(settings, keys=1)
     return _segment(source, extractor, parts, settings, matte, chances, cache, clock)
 
 
@@ -110,7 +108,7 @@ def _segment(
         items = stack.enter_context(closing(_linked(batches, lambda batch: batch, settings, clock)))
         if (every := interval(settings.keys, source.info)) > 1:
             most = at_a_time(every, source.info)
-            scored = carried(items, every, source.selected.index, score, clock, most)
+            scored = carried(items, every, settings.tolerance, source.selected.index, score, clock, most)
         else:
             scored = on_all_cores(lambda item: Scored(*item, score(item[0])), items, extractor.device)
         stack.enter_context(closing(scored))

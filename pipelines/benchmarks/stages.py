@@ -164,6 +164,7 @@ class Stages:
         return carried(
             self._linked,
             self._every,
+            self._refine.tolerance,
             self._part.selected.index,
             lambda frame: self._place_of[int(frame.index[0])],
             most=at_a_time(self._every, self._part.info),

@@ -20,6 +20,7 @@ from videoparts.flow.linked import linked
 from videoparts.frames import FrameBatch, Pixels
 
 HEIGHT, WIDTH, CELL, SIDE = 96, 144, 4, 32
+TOLERANCE = 0.6
 
 
 class Shots:
@@ -52,10 +53,10 @@ class Shots:
             some = np.arange(at, min(at + size, len(self.places)))
             yield FrameBatch(self.pixels[some], some, some.copy(), Fraction(1, 25))
 
-    def carried(self, every: int, size: int = 1, start: int = 0) -> torch.Tensor:
+    def carried(self, every: int, size: int = 1, start: int = 0, tolerance: float = TOLERANCE) -> torch.Tensor:
         self.seen.clear()
         items = linked(self.batches(size, start), lambda batch: batch)
-        found = list(carried(items, every, range(len(self.places)).index, self.score))
+        found = list(carried(items, every, tolerance, range(len(self.places)).index, self.score))
         assert [int(one.frames.index[0]) for one in found] == list(range(start, len(self.places)))
         return torch.cat([one.scores for one in found])
 
@@ -102,12 +103,24 @@ def test_frames_go_when_they_are_done_without_a_search_for_garbage() -> None:
     gc.disable()
     try:
         items = linked(noted(), lambda batch: batch)
-        places = [int(one.frames.index[0]) for one in carried(items, 8, range(9).index, shots.score)]
+        places = [int(one.frames.index[0]) for one in carried(items, 8, TOLERANCE, range(9).index, shots.score)]
         assert places == list(range(9))
         assert len(shots.seen) > 3  # between two key frames too
         assert [ref() for ref in pixels] == [None] * 9
     finally:
         gc.enable()
+
+
+def test_the_less_is_tolerated_the_more_frames_are_seen() -> None:
+    shots = walk(17)
+    seen = []
+    for tolerance in (1.0, 0.3, 0.15, 0.0):
+        found = shots.carried(8, tolerance=tolerance)
+        seen.append(len(shots.seen))
+    assert seen[0] == 3
+    assert seen == sorted(set(seen))
+    assert seen[-1] == 17
+    assert min(shots.agreement(found)) > 0.65
 
 
 def test_both_sides_of_a_cut_are_seen() -> None:
@@ -156,7 +169,7 @@ def test_looks_of_the_vit_are_averaged() -> None:
         return shots.score(frame) + noise[int(frame.index[0])]
 
     items = linked(shots.batches(), lambda batch: batch)
-    found = torch.cat([one.scores for one in carried(items, 8, range(33).index, noisy)])
+    found = torch.cat([one.scores for one in carried(items, 8, TOLERANCE, range(33).index, noisy)])
     plain = shots.carried(8)
     left = (found - plain).std(dim=(1, 2, 3))
     assert left[[8, 16, 24]].max() < 0.05 * 0.8
@@ -172,7 +185,7 @@ def test_no_object_needs_no_more_key_frames() -> None:
         return torch.rand(1, 2, HEIGHT // CELL, WIDTH // CELL, generator=random) * 0.2
 
     items = linked(shots.batches(), lambda batch: batch)
-    assert len(list(carried(items, 8, range(17).index, nothing))) == 17
+    assert len(list(carried(items, 8, TOLERANCE, range(17).index, nothing))) == 17
     assert sorted(shots.seen) == [0, 8, 16]
 
 
@@ -181,14 +194,14 @@ def test_any_number_of_parts(parts: int) -> None:
     shots = walk(9)
     items = linked(shots.batches(), lambda batch: batch)
     scores = torch.rand(1, parts, HEIGHT // CELL, WIDTH // CELL) / parts
-    found = list(carried(items, 8, range(9).index, lambda _: scores))
+    found = list(carried(items, 8, TOLERANCE, range(9).index, lambda _: scores))
     assert all(one.scores.shape == scores.shape for one in found)
 
 
 def test_each_frame_comes_with_its_link_and_the_time_is_counted() -> None:
     shots, clock = walk(9), StageClock()
     items = linked(shots.batches(3), lambda batch: batch)
-    found = list(carried(items, 4, range(9).index, shots.score, clock))
+    found = list(carried(items, 4, TOLERANCE, range(9).index, shots.score, clock))
     assert [len(one.links) for one in found] == [1] * 9
     assert [one.links[0] is None for one in found] == [True] + [False] * 8
     assert set(clock.seconds) == {"carry"}
@@ -200,7 +213,7 @@ def test_an_error_of_the_extractor_is_passed_on() -> None:
 
     shots = walk(9)
     with pytest.raises(OSError, match="no more"):
-        list(carried(linked(shots.batches(), lambda batch: batch), 8, range(9).index, broken))
+        list(carried(linked(shots.batches(), lambda batch: batch), 8, TOLERANCE, range(9).index, broken))
 
 
 def test_how_many_frames_are_held_does_not_hang_on_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +231,7 @@ def test_how_many_frames_are_held_does_not_hang_on_the_cores(monkeypatch: pytest
 
         monkeypatch.setattr(torch, "get_num_threads", lambda: cores)
         items = linked(counted(), lambda batch: batch)
-        for _ in carried(items, 8, range(100).index, shots.score, most=2):
+        for _ in carried(items, 8, TOLERANCE, range(100).index, shots.score, most=2):
             most = max(most, drawn - given)
             given += 1
         assert given == 100

@@ -74,7 +74,7 @@ class MemorySource:
     def sample_around(
         self, count: int, at: float | None = None, *, beside: bool = True, among: int = 1
     ) -> Iterator[Neighbourhood]:
-        selected = range(len(self._frames))
+        selected = self.selected
         marked = None if at is None else seen_at(selected, self.info.time_base, selected, at, self.info.path)
         return neighbourhoods(self._take, selected, count, marked, beside=beside, among=among)
 

@@ -30,7 +30,7 @@ from videoparts.sources.picture_set import Picture, pictures_of
 from videoparts.sources.picture_source import PictureSource
 
 FIT = FitSettings(parts=3, frames=256)
-STILL = RefineSettings(window=0)
+STILL = RefineSettings(window=0, keys=1)
 SIZES = ((96, 160), (128, 96), (104, 104), (96, 200), (160, 120))
 Pixels = npt.NDArray[np.uint8]
 

@@ -193,7 +193,7 @@ def test_the_preset_is_what_a_run_does(bunny: Path, short_clip: Path, tmp_path: 
     given = ["--model-file", str(bunny), "--offline", "--device", "cpu", "--end", "0.4"]
     for name, options in (
         ("a", ["--preset", "fast"]),
-        ("b", ["--keys", "7", "--window", "11", "--precision", "quick"]),
+        ("b", ["--keys", "7", "--tolerance", "0.6", "--window", "11", "--precision", "quick"]),
         ("c", []),
     ):
         assert main(["masks", str(short_clip), "-o", str(tmp_path / name), *given, *options]) == 0

@@ -193,11 +193,15 @@ def test_formats_are_checked_before_anything_else(
         assert list(tmp_path.iterdir()) == []
 
 
-def test_what_every_frame_tells_is_not_kept_where_the_vit_sees_few(
+def test_where_what_every_frame_tells_is_kept_the_vit_sees_every_frame(
     short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "out"
-    assert main(["masks", str(short_clip), "-o", str(out), "--preset", "fast", "--keep-features"]) == 2
+    given = ["masks", str(short_clip), *QUICK, "--preset", "fast"]
+    for out, more in (("kept", ["--keep-features"]), ("seen", ["--keys", "1"])):
+        assert main([*given, "-o", str(tmp_path / out), *more]) == 0
+    assert np.array_equal(davis(tmp_path / "kept"), davis(tmp_path / "seen"))
+    capsys.readouterr()
+    assert main([*given, "-o", str(tmp_path / "out"), "--keep-features", "--keys", "4"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "give --keys 1 with it" in line
-    assert not out.exists()
+    assert "leave out --keys" in line
+    assert not (tmp_path / "out").exists()

@@ -1,4 +1,4 @@
-"""Scores of every frame, most of them without a ViT pass: those of key frames, carried along the optical flow."""
+"""Scores of every frame, many of them without a ViT pass: those of key frames, carried along the optical flow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from .ways import Scores, Way
 
 T = TypeVar("T")
 
-_DIFFERENT = 0.6  # share of the object that two key frames do not agree on, from which on one between them is seen
 _SOME = 0.5  # of an object: with less of it everywhere, there is nothing to agree on
 _LEAST_TRUST = 0.02  # of what can be followed to no key frame: it takes what there is at the end of the way
 
@@ -29,6 +28,7 @@ _LEAST_TRUST = 0.02  # of what can be followed to no key frame: it takes what th
 def carried(
     items: Iterable[tuple[FrameBatch, Links]],
     every: int,
+    tolerance: float,
     place: Callable[[int], int],
     score: Callable[[FrameBatch], torch.Tensor],
     clock: StageClock | None = None,
@@ -47,6 +47,7 @@ def carried(
     Args:
         items: frames in order, with their links.
         every: frames from one regular key frame to the next.
+        tolerance: share of the object that two key frames may tell differently of a frame between them.
         place: of a frame among the selected ones, by its index.
         score: the scores (N, C, y, x) float32 of frames; called in several threads at once.
         clock: counts the time of carrying, as "carry".
@@ -65,7 +66,7 @@ def carried(
         stretch, before, after = given
         seen = _Seen(stretch, before, {len(stretch.frames) - 1: after})
         if not stretch.is_alone:
-            seen.look(see, clock)
+            seen.look(see, tolerance, clock)
         return seen
 
     def fill(three: tuple[_Seen | None, _Seen, _Seen | None]) -> tuple[Stretch, list[Scores]]:
@@ -127,10 +128,10 @@ class _Seen:
         """Whether nothing leads to what is before."""
         return self.stretch.is_alone
 
-    def look(self, see: Callable[[FrameBatch], Scores], clock: StageClock) -> None:
+    def look(self, see: Callable[[FrameBatch], Scores], tolerance: float, clock: StageClock) -> None:
         """Find more key frames, where two that follow each other differ too much, and the ways between all of them."""
         ((last, after),) = self.keys.items()
-        self._divide(-1, last, (self.before, after), see, clock)
+        self._divide(-1, last, (self.before, after), see, tolerance, clock)
 
     # A method, since a local function that calls itself lives on, with all frames that it can see, until Python looks
     # for garbage.
@@ -140,20 +141,21 @@ class _Seen:
         last: int,
         told: tuple[Scores, Scores],
         see: Callable[[FrameBatch], Scores],
+        tolerance: float,
         clock: StageClock,
     ) -> None:
         with clock.stage("carry"):
             back, onward = self._back(first, last), self._onward(first, last)
             between = zip(back[:-1], onward[1:], strict=True)
-            agree = all(_difference(a.fetch(told[0]), b.fetch(told[1])) <= _DIFFERENT for a, b in between)
+            agree = all(_difference(a.fetch(told[0]), b.fetch(told[1])) <= tolerance for a, b in between)
         if agree:
             self.ways[last] = back, onward
             return
         middle = (first + last) // 2
         scores = see(self.stretch.frames[middle])
-        self._divide(first, middle, (told[0], scores), see, clock)
+        self._divide(first, middle, (told[0], scores), see, tolerance, clock)
         self.keys[middle] = scores
-        self._divide(middle, last, (scores, told[1]), see, clock)
+        self._divide(middle, last, (scores, told[1]), see, tolerance, clock)
 
     def _back(self, first: int, last: int) -> list[Way]:
         """The ways from the frames after ``first``, up to ``last``, to ``first``."""
