@@ -128,7 +128,8 @@ class Scores:
 
 
 def score(clip: Path, extractor: Remembering, row: Row, every: int = 1) -> Scores:
-    """Fit a clip, label every so many of its frames, and compare."""
+    """Fit a clip, label every so many of its frames, and compare. The ViT sees all of those that are so far apart."""
+    refine = row.refine if every == 1 else replace(row.refine, keys=1)
     whole, thinned = open_source(clip / "frames"), open_source(clip / "frames", SourceSettings(every=every))
     before = [(module, name, getattr(module, name)) for module, name, _ in row.constants]
     for module, name, value in row.constants:
@@ -137,7 +138,7 @@ def score(clip: Path, extractor: Remembering, row: Row, every: int = 1) -> Score
     try:
         model = fit_parts(whole, extractor, row.fit, cues=row.cues)
         masks = [
-            (m.labels[0], m.frames.pixels[0], m.frames.stem(0)) for m in segment(thinned, extractor, model, row.refine)
+            (m.labels[0], m.frames.pixels[0], m.frames.stem(0)) for m in segment(thinned, extractor, model, refine)
         ]
     finally:
         for module, name, value in before:

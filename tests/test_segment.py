@@ -266,6 +266,24 @@ def test_frames_of_pass_1_are_not_extracted_twice() -> None:
     assert extractor.frames == 20
 
 
+def test_where_key_frames_are_few_they_are_what_is_sampled() -> None:
+    class Noting(MemorySource):
+        given: list[int]
+
+        def sample_around(
+            self, count: int, at: float | None = None, *, beside: bool = True, among: int = 1
+        ) -> Iterator[Neighbourhood]:
+            self.given.append(among)
+            return super().sample_around(count, at, beside=beside, among=among)
+
+    source = Noting(np.stack([frame(i) for i in range(20)]))
+    source.given = []
+    for keys in (1, 2, 4, 7):
+        fit_parts(source, ColourExtractor(), FIT, keys=keys)
+    fit_parts(source, ColourExtractor(), replace(FIT, motion="off"), keys=4)
+    assert source.given == [1, 1, 4, 3, 1]  # of every seventh there are too few
+
+
 def test_the_cache_keeps_to_its_budget() -> None:
     frame_bytes = 12 * 20 * (4 + 8) * 4  # patches x descriptor and tokens x float32
     cache = FeatureCache(budget=2 * frame_bytes + 1)

@@ -54,7 +54,7 @@ def fit_parts(
         on_frames: called with the number of frames that each step has added.
         on_source: called with each source when its frames have been looked at; its notes are complete then.
         cues: what counts as evidence of the object; for experiments.
-        keys: of the `RefineSettings` of `segment`: those frames are sampled that it will see anyway.
+        keys: of the `RefineSettings` of `segment`: where those are few, frames are sampled that it will see anyway.
 
     Returns:
         The model; its parts are in the order of their area, largest first.

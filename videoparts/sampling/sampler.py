@@ -33,9 +33,8 @@ from .sample import FrameSample, Sample, every, thinning
 from .seeds import Seed, parse_box, parse_object
 
 _OF_EACH = 4  # frames of each clip, where there are several: 2 are too few to tell what an object is
-# Of the frames that are wished for, to have key frames only, where these are fewer than every second frame: of few that
-# the ViT sees, each between them would be one more.
-_ENOUGH = 0.5
+_ENOUGH = 0.5  # of the frames that are wished for, to have key frames only
+_FAR = 3  # frames from one key frame to the next, from where on a frame between them is much for the ViT to see
 _LOOKED_AT = 64  # rows or columns at least, to see whether a frame is of one colour
 _PLAIN = 2.0  # levels of 255 by which the pixels of a frame of one colour differ, as their standard deviation
 _OFTEN = 0.25  # of the frames have a logo or subtitles, where there are such
@@ -81,7 +80,7 @@ class Sampler:
         clock: counts the time of each stage.
         on_frames: called with the number of frames that each step has added.
         on_source: called with each clip when its frames have been drawn.
-        keys: frames from one key frame to the next, as wished for: these are drawn, where they are enough.
+        keys: frames from one key frame to the next, as wished for: these are drawn, where they are few and yet enough.
     """
 
     extractor: Extractor
@@ -219,12 +218,10 @@ class Sampler:
 
     def _among(self, source: Source, count: int) -> int:
         """Every so many frames are those to choose from: all, where they may not follow each other."""
-        if self.settings.motion == "off":
-            return 1
-        among = interval(self.keys, source.info)
-        while among > 1 and len(source.selected) < among * count * (_ENOUGH if among > 2 else 1):
+        among = interval(self.keys, source.info) if self.settings.motion == "auto" else 1
+        while among > 1 and len(source.selected) < among * count * _ENOUGH:
             among //= 2
-        return among
+        return among if among >= _FAR else 1
 
 
 @dataclass(frozen=True)
