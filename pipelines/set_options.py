@@ -51,9 +51,8 @@ class SetOptions(MaskOptions):
     def adapted(preset: Preset) -> Preset:
         """What other defaults a set of pictures has."""
         fit = replace(preset.fit, parts=1, frames=max(_LEARNED, preset.fit.frames), motion="off")
-        return replace(
-            preset, fit=fit, refine=replace(preset.refine, window=0, keys=1, tolerance=RefineSettings.tolerance)
-        )
+        refine = replace(preset.refine, window=0, keys=1, tolerance=RefineSettings.tolerance)
+        return replace(preset, fit=fit, refine=refine)
 
     def __post_init__(self) -> None:
         super().__post_init__()

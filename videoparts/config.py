@@ -197,7 +197,8 @@ class RefineSettings:
     """Rounds in which pixels of a colour agree whether they are the object, up to 100. 0: the guided filter alone."""
     keys: int = 2
     """Every so many frames, up to 64, the ViT sees one, and those between that cannot be told from it. The scores of
-    the others are carried to them along the optical flow. 1: it sees every frame."""
+    the others are carried to them along the optical flow. 1: it sees every frame, and so it does with 2 on a GPU, which
+    sees many at a time."""
     tolerance: float = 0.3
     """Share of the object, 0 to 1, that two frames which the ViT sees may tell differently of a frame between them:
     where they differ more, it sees one more frame between."""

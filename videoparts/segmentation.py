@@ -106,7 +106,7 @@ def _segment(
         decoded = prefetch(clock.timed("decode", mapped(cropping.cropped, source.batches(extractor.batch_size))))
         batches = stack.enter_context(closing(decoded))
         items = stack.enter_context(closing(_linked(batches, lambda batch: batch, settings, clock)))
-        if (every := interval(settings.keys, source.info)) > 1:
+        if (every := interval(settings.keys, source.info, extractor.device)) > 1:
             most = at_a_time(every, source.info)
             scored = carried(items, every, settings.tolerance, source.selected.index, score, clock, most)
         else:

@@ -68,7 +68,7 @@ class Stages:
         area = part.active_area
         batches = part.batches(extractor.batch_size)
         self._batches = list(batches if area is None else map(area.cropped, batches))
-        self._every = interval(refine.keys, part.info)
+        self._every = interval(refine.keys, part.info, extractor.device)
         self.frames = sum(map(len, self._batches))
         self.grid = extractor.grid(self._batches[0].size)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 
+import torch
+
 from ..frames import FrameBatch, VideoInfo
 from .links import Link
 
@@ -17,15 +19,20 @@ _AT_WORK = 1 << 30  # bytes of frames that are waited for or worked on, about
 _STAGES = 3  # of `carrying.carried`, which work side by side
 
 
-def interval(every: int, info: VideoInfo) -> int:
+def interval(every: int, info: VideoInfo, device: torch.device | None = None) -> int:
     """How many frames lie from one regular key frame to the next, given how many are wished for.
+
+    On a GPU every second one is as every one: it sees many at a time, and key frames one by one.
 
     >>> from fractions import Fraction
     >>> hd, uhd = (VideoInfo("", y, x, None, Fraction(1), Fraction(25)) for y, x in ((1080, 1920), (2160, 3840)))
     >>> interval(8, hd), interval(8, uhd), interval(1, uhd)
     (8, 5, 1)
+    >>> [interval(every, hd, torch.device(name)) for name in ("cpu", "cuda") for every in (2, 7)]
+    [2, 7, 1, 7]
     """
-    return max(1, min(every, _HELD // (info.height * info.width * 3)))
+    apart = max(1, min(every, _HELD // (info.height * info.width * 3)))
+    return 1 if apart == 2 and device is not None and device.type == "cuda" else apart
 
 
 def at_a_time(every: int, info: VideoInfo) -> int:
