@@ -189,7 +189,7 @@ class OverlaySettings:
 class RefineSettings:
     """How patch scores become pixel labels."""
 
-    radius: int = 4
+    radius: int = 3
     """Radius of the guided filter, in 120ths of the frame's short side, up to 64. 0: plain bilinear upsampling."""
     eps: float = 1e-5
     """Regularisation of the guided filter: smaller follows weaker edges. Colours run from 0 to 1."""

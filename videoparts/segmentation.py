@@ -29,7 +29,7 @@ from .grid import Grid
 from .masks import PartMasks
 from .parts.model import PartModel
 from .refine.mattes import agreeing_matte
-from .refine.pixels import label_pixels, matte_pixels, working_scores
+from .refine.pixels import colours_of, label_pixels, matte_pixels, working_scores
 from .refine.specks import each_without_specks
 from .sources.base import Source
 from .stream import mapped, prefetch
@@ -187,13 +187,17 @@ def _labelled(
     """From scores to labels. Averaging over frames needs them in order; what is before and after works on several at a
     time."""
 
+    def counted(scored: Scored) -> Scored:
+        with clock.stage("refine"):
+            return replace(scored, colours=colours_of(scored.scores, on_device(scored.frames.pixels, device)))
+
     @torch.inference_mode()
     def full_size(steady: Scored) -> tuple[Scored, torch.Tensor, torch.Tensor | None]:
         with clock.stage("refine"):
             frames = on_device(steady.frames.pixels, device)
             if matte:
-                return steady, *matte_pixels(steady.scores, frames, settings)
-            return steady, label_pixels(steady.scores, frames, settings), None
+                return steady, *matte_pixels(steady.scores, frames, settings, steady.colours)
+            return steady, label_pixels(steady.scores, frames, settings, steady.colours), None
 
     def cleaned(found: tuple[Scored, torch.Tensor, torch.Tensor | None]) -> PartMasks:
         steady, given, covered = found
@@ -208,7 +212,8 @@ def _labelled(
             return PartMasks(steady.frames, shown, mattes, links=steady.links or None)
 
     with ExitStack() as stack:
-        averaged = stack.enter_context(closing(windowed(scored, settings.window, clock)))
+        coloured = stack.enter_context(closing(on_all_cores(counted, scored, device)))
+        averaged = stack.enter_context(closing(windowed(coloured, settings.window, clock)))
         cpu = torch.device("cpu")
         if device == cpu:
             labelled = on_all_cores(lambda steady: cleaned(full_size(steady)), averaged, cpu)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -18,6 +19,7 @@ from videoparts.flow import links, window
 from videoparts.flow.scored import Scored
 from videoparts.flow.window import windowed
 from videoparts.frames import FrameBatch, Pixels
+from videoparts.refine.colours import Colours
 
 HEIGHT, WIDTH, CELL = 96, 144, 3
 SIZE = (HEIGHT // CELL, WIDTH // CELL)
@@ -156,6 +158,25 @@ def test_no_frame_beyond_a_cut_takes_part() -> None:
     found = averaged(np.concatenate([first, second]), scores, 5)
     assert found[:5].equal(averaged(first, scores[:5], 5))
     assert found[5:].equal(averaged(second, scores[5:], 5))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 64])
+@pytest.mark.parametrize(("width", "reach"), [(0, 0), (5, 2), (9, 4)])
+def test_colours_are_those_of_the_window_up_to_a_cut(size: int, width: int, reach: int) -> None:
+    pixels, scores = np.concatenate([pan(5), pan(6, seed=7)]), noise(11)
+    own = torch.arange(11 * 2 * 3, dtype=torch.int32).reshape(11, 2, 3) ** 2
+
+    def coloured_items() -> Iterator[Scored]:
+        for item in batches(pixels, scores, size):
+            some = item.frames.index
+            yield replace(item, colours=Colours(torch.zeros(len(some), 3, *SIZE), own[some]))
+
+    found = [item.colours for item in windowed(coloured_items(), width)]
+    counts = torch.cat([some.counts for some in found if some is not None])
+    for i in range(11):
+        first, last = (0, 4) if i < 5 else (5, 10)
+        around = own[max(first, i - reach) : min(last, i + reach) + 1]
+        assert counts[i].equal(around.sum(0, dtype=torch.int32))
 
 
 def test_a_run_that_starts_later_gives_the_same_after_half_a_window() -> None:

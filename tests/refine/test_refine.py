@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import slow_colours
 import torch
 import torch.nn.functional as F
 
@@ -56,12 +57,15 @@ def slow_scores(probabilities: torch.Tensor, grid: Grid, frame: torch.Tensor, se
     small = F.interpolate(frame.permute(2, 0, 1)[None], size=(y, x), mode="bilinear", antialias=True)[0].double() / 255
     guided = SlowFilter(small, settings.radius, settings.eps)
     given = p.sum(0)
-    belief = given.clamp(1e-3, 1 - 1e-3)
+    sure = given.clamp(1e-3, 1 - 1e-3)
+    coloured = slow_colours.log_odds([small.permute(1, 2, 0).numpy()], [given.numpy()])
+    unary = sure / (1 - sure) * torch.from_numpy(coloured).exp()
+    belief = unary / (1 + unary)
     for _ in range(settings.steps):
         # Twice the message, as the log-odds of the object; less what the mere place tells.
         place = box(box(belief[None, None], settings.radius), settings.radius)[0, 0]
-        energy = 12 * ((guided(belief) - 0.5) - 0.35 * (place - 0.5))
-        odds = given.clamp(1e-3, 1 - 1e-3) / (1 - given.clamp(1e-3, 1 - 1e-3)) * energy.exp()
+        energy = 12 * ((guided(belief) - 0.5) - 0.5 * (place - 0.5))
+        odds = unary * energy.exp()
         belief = odds / (1 + odds)
     if settings.steps:
         p = p * belief / given

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from ..frames import FrameBatch
+from ..refine.colours import Colours
 from .links import Links
 
 
@@ -17,3 +18,4 @@ class Scored:
     frames: FrameBatch
     links: Links  # (N,) empty where nobody needs them
     scores: torch.Tensor  # (N, C, y, x) float32, of `refine.pixels.working_scores`, on any device
+    colours: Colours | None = None  # once they are counted, of each frame or of those around it

@@ -38,6 +38,7 @@ class _Held:
     fours: list[Scores]  # (y, x, 4) each, of `in_fours`
     back: Scores | None = None  # of `Way.step`
     onward: Scores | None = None
+    colours: torch.Tensor | None = None  # (2, B) of `Colours.counts`
 
 
 def windowed(items: Iterable[Scored], window: int, clock: StageClock | None = None) -> Generator[Scored, None, None]:
@@ -46,6 +47,7 @@ def windowed(items: Iterable[Scored], window: int, clock: StageClock | None = No
     The contract:
 
     - the parts' shares are those of the mean of all frames, and their sum, the object, is that of a Gaussian mean;
+    - what is known of the object's colours, where they have been counted, is the sum of all frames;
     - what comes out for a frame depends on the ``window // 2`` frames before and after it and on nothing else. It is
       the same whatever the batches. A run that starts later gives the same from its ``window // 2``-th frame on: to
       go on with another, start so many frames early and drop those;
@@ -102,8 +104,9 @@ class _Frames:
     def add(self, batch: Scored) -> None:
         """The next batch."""
         y, x = batch.scores.shape[2:]
-        for planes, link_before in zip(batch.scores.cpu().numpy(), batch.links, strict=True):
-            here = _Held(in_fours(planes))
+        counts = [None] * len(batch.frames) if batch.colours is None else batch.colours.counts
+        for planes, link_before, colours in zip(batch.scores.cpu().numpy(), batch.links, counts, strict=True):
+            here = _Held(in_fours(planes), colours=colours)
             if link_before is not None and not link_before.cut:
                 self._held[-1].onward = Way.onward(link_before, (y, x)).step()
                 here.back = Way.back(link_before, (y, x)).step()
@@ -120,12 +123,16 @@ class _Frames:
         held = list(self._held)
         end = self._before + len(batch.frames)
         averages = self._each(lambda at: _average(held, at, self._reach), range(self._before, end))
+        colours = batch.colours
+        if colours is not None:
+            counts = [_counted(held, at, self._reach) for at in range(self._before, end)]
+            colours = replace(colours, counts=torch.stack(counts))
         for _ in range(end - self._reach):
             self._held.popleft()
         self._before = min(end, self._reach)
         some = np.stack(averages)[..., : batch.scores.shape[1]]
         planes = torch.from_numpy(np.ascontiguousarray(some.transpose(0, 3, 1, 2)))
-        return replace(batch, scores=planes.to(batch.scores.device))
+        return replace(batch, scores=planes.to(batch.scores.device), colours=colours)
 
     def _each(self, function: Callable[[T], R], items: Sequence[T]) -> list[R]:
         """``function`` of every item, on several cores: OpenCV lets other threads run meanwhile."""
@@ -157,6 +164,17 @@ def _average(held: list[_Held], at: int, reach: int) -> Scores:
             cv2.scaleAdd(walk.trust, near, weight, weight)
     whole = _whole(nearer) / weight / np.maximum(_whole(alike), np.finfo(np.float32).tiny)
     return np.asarray(np.concatenate(alike, axis=2) * whole[..., None], dtype=np.float32)
+
+
+def _counted(held: list[_Held], at: int, reach: int) -> torch.Tensor:
+    """The colours of the frame ``at`` and of up to ``reach`` on each side, to the next cut: (2, B)."""
+    first = last = at
+    while at - first < reach and held[first].back is not None:
+        first -= 1
+    while last - at < reach and held[last].onward is not None:
+        last += 1
+    counts = [one.colours for one in held[first : last + 1] if one.colours is not None]
+    return torch.stack(counts).sum(0, dtype=torch.int32)
 
 
 def _nearness(away: int, reach: int) -> float:

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from ..grid import Grid
 from .guided_filter import apply
 
-_CLEAR_LEAD = 0.3  # a label that leads by less in a cell is worked out pixel by pixel
+_CLEAR_LEAD = 0.5  # a label that leads by less in a cell is worked out pixel by pixel
 _STEEP = 3.0  # the object's score is stretched so much about one half to be a matte: no halo, an edge 2 pixels wide
 _CHUNK = 1 << 20  # numbers that are worked out at full size at a time, whatever the size of the frame
 

@@ -2,7 +2,8 @@
 
 In two steps, so that scores can be averaged over time in between: `working_scores` brings them to the working
 picture, a small one that the frame is cut into square cells for; `label_pixels` and `matte_pixels` make them follow the
-colours there, and then fill the frame.
+colours there, and then fill the frame. What colours tell of the object, `colours_of`, can be gathered from several
+frames in between, too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch
 from ..config import RefineSettings
 from ..grid import Grid
 from ..resize import resize, unit_range
+from .colours import Colours
 from .full_size import full_labels, full_matte
 from .guided_filter import GuidedFilter, apply
 
@@ -21,7 +23,7 @@ _ROWS = 120  # pixels on the short side of the working picture, where that gives
 _CELLS = (2.5, 5.0)  # so many of them at least and at most
 _MOST_ROWS = 240
 _PULL = 12.0  # log-odds that a message is worth, for each unit of probability
-_PLACE = 0.35  # share of a message that neighbours of whatever colour explain, and that is taken off again
+_PLACE = 0.5  # share of a message that neighbours of whatever colour explain, and that is taken off again
 _SURE = 1e-3  # no patch score counts as surer than this
 
 
@@ -61,13 +63,31 @@ def _weights(
 
 
 @torch.inference_mode()
-def label_pixels(scores: torch.Tensor, frames: torch.Tensor, settings: RefineSettings | None = None) -> torch.Tensor:
+def colours_of(scores: torch.Tensor, frames: torch.Tensor) -> Colours:
+    """The colours of frames (N, H, W, 3) uint8, on the working picture of their scores (N, C - 1, y, x).
+
+    Raises:
+        ValueError: the scores are not of frames of this size.
+    """
+    y, x = scores.shape[2:]
+    cell = _cell(frames.shape[1], y)
+    frames = _pad(frames, cell)
+    if frames.shape[1:3] != (y * cell, x * cell):
+        raise ValueError(f"scores of {y} x {x} cells are not of frames of {frames.shape[1]} x {frames.shape[2]} pixels")
+    return Colours.of(resize(frames, (y, x), "bilinear"), scores)
+
+
+@torch.inference_mode()
+def label_pixels(
+    scores: torch.Tensor, frames: torch.Tensor, settings: RefineSettings | None = None, colours: Colours | None = None
+) -> torch.Tensor:
     """Label every pixel: with background, or with the most probable part where the parts together are likelier.
 
     Args:
         scores: (N, C - 1, y, x) float32, of `working_scores` for frames of this size.
         frames: (N, H, W, 3) uint8, on the device of the scores.
         settings: radius, regularisation, rounds.
+        colours: `colours_of` these frames, that may count those of other frames too. None: each frame's own.
 
     Returns:
         (N, H, W) uint8, on that device.
@@ -78,14 +98,14 @@ def label_pixels(scores: torch.Tensor, frames: torch.Tensor, settings: RefineSet
     height, width = frames.shape[1:3]
     if scores.shape[1] == 0:
         return torch.zeros(len(frames), height, width, dtype=torch.uint8, device=frames.device)
-    functions, guide, frames, cell = _refined(scores, frames, settings or RefineSettings())
+    functions, guide, frames, cell = _refined(scores, frames, settings or RefineSettings(), colours)
     labels = [full_labels(*one, cell) for one in zip(functions, guide, frames, strict=True)]
     return torch.stack(labels)[:, :height, :width]
 
 
 @torch.inference_mode()
 def matte_pixels(
-    scores: torch.Tensor, frames: torch.Tensor, settings: RefineSettings | None = None
+    scores: torch.Tensor, frames: torch.Tensor, settings: RefineSettings | None = None, colours: Colours | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The labels of `label_pixels`, and from the same scores how much of each pixel the object covers, 0 to 255.
 
@@ -98,44 +118,42 @@ def matte_pixels(
     if scores.shape[1] == 0:
         nothing = torch.zeros(len(frames), height, width, dtype=torch.uint8, device=frames.device)
         return nothing, nothing.clone()
-    functions, guide, frames, cell = _refined(scores, frames, settings or RefineSettings())
+    functions, guide, frames, cell = _refined(scores, frames, settings or RefineSettings(), colours)
     each = list(zip(functions, guide, frames, strict=True))
     labels, mattes = (torch.stack([full(*one, cell) for one in each]) for full in (full_labels, full_matte))
     return labels[:, :height, :width], mattes[:, :height, :width]
 
 
 def _refined(
-    scores: torch.Tensor, frames: torch.Tensor, settings: RefineSettings
+    scores: torch.Tensor, frames: torch.Tensor, settings: RefineSettings, colours: Colours | None
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, int]:
     """Linear functions of the colour (N, C - 1, 4, y, x), the working picture (N, 3, y, x), frames padded to whole
     cells, and the side of a cell in pixels."""
-    y, x = scores.shape[2:]
-    cell = _cell(frames.shape[1], y)
+    colours = colours or colours_of(scores, frames)
+    guide = unit_range(colours.picture).contiguous()  # a channel after the other: a seventh faster
+    cell = _cell(frames.shape[1], scores.shape[2])
     frames = _pad(frames, cell)
-    if frames.shape[1:3] != (y * cell, x * cell):
-        raise ValueError(f"scores of {y} x {x} cells are not of frames of {frames.shape[1]} x {frames.shape[2]} pixels")
-    guide = unit_range(resize(frames, (y, x), "bilinear")).contiguous()  # a channel after the other: a seventh faster
     if not settings.radius:
         flat = torch.zeros_like(scores)[:, :, None].expand(-1, -1, 3, -1, -1)
         return torch.cat([flat, scores[:, :, None]], dim=2), guide, frames, cell
     guided = GuidedFilter(guide, settings.radius, settings.eps)
     if settings.steps:
         whole = scores.sum(1, keepdim=True)
-        scores = scores * (_mean_field(whole, guide, guided, settings.steps) / whole.clamp(min=_SURE**2))
+        unary = torch.logit(whole.clamp(_SURE, 1 - _SURE)) + colours.log_odds()[:, None]
+        scores = scores * (_mean_field(unary, guide, guided, settings.steps) / whole.clamp(min=_SURE**2))
     return guided.functions(scores), guide, frames, cell
 
 
-def _mean_field(whole: torch.Tensor, guide: torch.Tensor, guided: GuidedFilter, steps: int) -> torch.Tensor:
-    """The object's probability (N, 1, y, x), made to agree with the pixels around that have its colours.
+def _mean_field(unary: torch.Tensor, guide: torch.Tensor, guided: GuidedFilter, steps: int) -> torch.Tensor:
+    """From log-odds of the object to its probability (N, 1, y, x), made to agree with the pixels around of its colour.
 
     A mean field (Kraehenbuehl, Koltun: "Efficient Inference in Fully Connected CRFs with Gaussian Edge Potentials",
     2011), whose pairwise kernel is that of the guided filter. A message says what the colour tells of the pixel. Part
     of it is only where the pixel lies: the mean around it. Kept, that pulls everything thinner than the window into
     the background; _PLACE of it is taken off, so that limbs stay.
     """
-    unary = torch.logit(whole.clamp(_SURE, 1 - _SURE))
     whole = unary.sigmoid()
-    unary -= _PULL * (1 - _PLACE) / 2  # messages are about one half
+    unary = unary - _PULL * (1 - _PLACE) / 2  # messages are about one half
     for _ in range(steps):
         functions, place = guided.functions_and_mean(whole)
         message = apply(functions, guide).sub_(place, alpha=_PLACE)
