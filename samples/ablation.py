@@ -34,7 +34,7 @@ from videoparts.foreground import evidence, probe, teaching, visibility
 from videoparts.foreground.evidence import Cues
 from videoparts.frames import Pixels
 from videoparts.parts import space
-from videoparts.refine import specks
+from videoparts.refine import colours, specks
 from videoparts.sampling import motion
 from videoparts.segmentation import segment
 from videoparts.sources import open_source
@@ -70,6 +70,7 @@ ROWS: dict[str, Row] = {
     "frames lifted to 0.2": Row(constants=((visibility, "_KEPT", 0.2),)),
     "frames lifted to 0.5": Row(constants=((visibility, "_KEPT", 0.5),)),
     "frames lifted without a reason": Row(constants=((probe, "_EVEN", -math.inf),)),
+    "no colours": Row(constants=((colours, "_MOST", 0.0),)),
     "plain guided filter": Row(refine=RefineSettings(steps=0)),
     "plain upsampling": Row(refine=RefineSettings(steps=0, radius=0)),
     "frames may differ as they do": Row(constants=((space, "_DIRECTIONS", {"one": 0}),)),

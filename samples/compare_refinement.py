@@ -46,7 +46,7 @@ from PIL import Image
 from videoparts.config import ComputeSettings, ExtractorSettings, RefineSettings
 from videoparts.evaluation.metrics import boundary_f, jaccard
 from videoparts.grid import Grid
-from videoparts.refine import pixels
+from videoparts.refine import colours, pixels
 from videoparts.refine.pixels import label_pixels, working_scores
 from videoparts.resize import resize, unit_range
 from videoparts.vit.extractor import ViTExtractor
@@ -74,14 +74,16 @@ class Case:
 # The library's own.
 
 
-def library(cells: float = 5, **fields: float) -> Method:
-    """`label_pixels`, with other settings; ``cells``: pixels of its working picture a side of a patch."""
+def library(cells: float = 5, told: float = colours._MOST, **fields: float) -> Method:
+    """`label_pixels`, with other settings; ``cells``: pixels of its working picture a side of a patch; ``told``:
+    log-odds that a colour tells at most."""
 
     def method(p: torch.Tensor, grid: Grid, frame: torch.Tensor) -> torch.Tensor:
         with mock.patch.multiple(pixels, _CELLS=(cells, cells), _MOST_ROWS=1000):
             both = torch.stack([1 - p, p])[None]
             scores = working_scores(both, grid, (frame.shape[0], frame.shape[1]))
-        return label_pixels(scores, frame[None], RefineSettings(**fields))[0] > 0  # type: ignore[arg-type]
+        with mock.patch.object(colours, "_MOST", told):
+            return label_pixels(scores, frame[None], RefineSettings(**fields))[0] > 0  # type: ignore[arg-type]
 
     return method
 
@@ -289,7 +291,7 @@ def window_crf(
 METHODS: dict[str, Method] = {
     "bilinear": library(radius=0),
     "guided filter": library(steps=0),
-    "guided filter, radius 3": library(steps=0, radius=3),
+    "guided filter, radius 4": library(steps=0, radius=4),
     "guided filter, radius 8": library(steps=0, radius=8),
     "guided filter, eps 1e-3": library(steps=0, eps=1e-3),
     "guided filter, 3 cells a patch": library(steps=0, radius=3, cells=3),
@@ -302,8 +304,10 @@ METHODS: dict[str, Method] = {
     "window CRF": window_crf(),
     "window CRF, half size": window_crf(shrink=2, reach=7, place=5),
     "guided mean field (default)": library(),
+    "guided mean field, no colours": library(told=0),
+    "guided mean field, radius 4": library(radius=4),
     "guided mean field, 2 steps": library(steps=2),
-    "guided mean field, 10 cells a patch": library(radius=8, cells=10),
+    "guided mean field, 10 cells a patch": library(radius=6, cells=10),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
 from typing import TypeVar
@@ -22,7 +23,7 @@ from videoparts.frames import FrameBatch, Pixels
 from videoparts.painting.overlay import paint
 from videoparts.painting.palette import palette
 from videoparts.parts.model import PartModel
-from videoparts.refine.pixels import label_pixels, working_scores
+from videoparts.refine.pixels import colours_of, label_pixels, working_scores
 from videoparts.refine.specks import each_without_specks
 from videoparts.resize import resize
 from videoparts.sinks.encoding.content import RGB
@@ -89,6 +90,7 @@ class Stages:
         }
         if self._carrying:
             self._scored = list(self._carry())
+        self._coloured = list(self._on_cores(self._with_colours, self._scored))
         self._steady = list(self._average())
         self._labels = list(self._on_cores(self._labelled, self._steady))
         self._painted = list(self._paint())
@@ -171,11 +173,12 @@ class Stages:
         )
 
     def _average(self) -> Iterator[Scored]:
-        return windowed(self._scored, self._refine.window)
+        return windowed(self._coloured, self._refine.window)
 
     def _upsample(self) -> Iterator[object]:
-        """To the working picture before scores are averaged, and to pixels after it."""
+        """To the working picture, whose colours are counted, before scores are averaged, and to pixels after it."""
         yield from self._on_cores(self._placed, range(len(self._batches)))
+        yield from self._on_cores(self._with_colours, self._scored)
         yield from self._on_cores(self._labelled, self._steady)
 
     def _paint(self) -> Iterator[tuple[FrameBatch, Pixels]]:
@@ -212,8 +215,11 @@ class Stages:
     def _placed(self, number: int) -> torch.Tensor:
         return working_scores(self._chances[number], self.grid, self._batches[number].size)
 
+    def _with_colours(self, scored: Scored) -> Scored:
+        return replace(scored, colours=colours_of(scored.scores, self._there(scored.frames)))
+
     def _labelled(self, steady: Scored) -> Pixels:
-        labels = label_pixels(steady.scores, self._there(steady.frames), self._refine).cpu().numpy()
+        labels = label_pixels(steady.scores, self._there(steady.frames), self._refine, steady.colours).cpu().numpy()
         return each_without_specks(labels, steady.scores.cpu().numpy(), self._refine.specks)
 
     def _on_cores(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

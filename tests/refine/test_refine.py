@@ -64,7 +64,7 @@ def slow_scores(probabilities: torch.Tensor, grid: Grid, frame: torch.Tensor, se
     for _ in range(settings.steps):
         # Twice the message, as the log-odds of the object; less what the mere place tells.
         place = box(box(belief[None, None], settings.radius), settings.radius)[0, 0]
-        energy = 12 * ((guided(belief) - 0.5) - 0.5 * (place - 0.5))
+        energy = 12 * ((guided(belief) - 0.5) - 0.4 * (place - 0.5))
         odds = unary * energy.exp()
         belief = odds / (1 + odds)
     if settings.steps:

@@ -23,7 +23,7 @@ _ROWS = 120  # pixels on the short side of the working picture, where that gives
 _CELLS = (2.5, 5.0)  # so many of them at least and at most
 _MOST_ROWS = 240
 _PULL = 12.0  # log-odds that a message is worth, for each unit of probability
-_PLACE = 0.5  # share of a message that neighbours of whatever colour explain, and that is taken off again
+_PLACE = 0.4  # share of a message that neighbours of whatever colour explain, and that is taken off again
 _SURE = 1e-3  # no patch score counts as surer than this
 
 
