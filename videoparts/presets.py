@@ -49,7 +49,7 @@ PRESETS: Mapping[PresetName, Preset] = {
     "fast": Preset(
         ExtractorSettings(load_size=336),
         FitSettings(frames=12, afar=False),
-        RefineSettings(keys=7, tolerance=0.6, window=11),
+        RefineSettings(keys=7, tolerance=0.6, window=13, radius=4),
         ComputeSettings(precision="quick"),
     ),
     "balanced": Preset(),
