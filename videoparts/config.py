@@ -205,9 +205,10 @@ class RefineSettings:
     window: int = 9
     """Frames averaged around each, along the optical flow, so that labels do not flicker: an odd number up to 31. For
     where the object ends, those near count most. 0: none."""
-    specks: float = 0.01
+    specks: float = 0.015
     """Drop islands of the object that are smaller than this share of its largest piece in the frame, or nowhere as
-    certain as that is; fill holes, and give crumbs of a part to the parts around, if half as large. 0: keep them."""
+    certain as that is; fill holes, and give crumbs of a part to the parts around, if two thirds as large. 0: keep
+    them."""
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -22,7 +22,7 @@ Chances = npt.NDArray[np.float32]
 Places = npt.NDArray[np.int64]
 Outline = npt.NDArray[np.int32]  # (k, 1, 2) of pixels: to the right, then downwards
 
-_WITHIN = 0.5  # share of the smallest island that stays, which holes and crumbs need, to stay
+_WITHIN = 2 / 3  # share of the smallest island that stays, which holes and crumbs need, to stay
 # Of the highest chance in the frame, which an island must reach somewhere. J of 28 views, every third frame, is .7434
 # without, .7442 with 0.7, .7446 with 0.75 and .7439 with 0.85; of the seven clips .7755, .7763, .7761 and .7755.
 _CERTAIN = 0.7
@@ -37,7 +37,7 @@ def without_specks(labels: Pixels, chances: Chances, share: float) -> Pixels:
         labels: (H, W) uint8 of one frame: 0 is background, 1..P are parts.
         chances: (y, x) float32 of the object, on the working picture of `working_scores`.
         share: of the area of the object's largest piece in this frame, holes included: a piece that is smaller is an
-            island; holes and crumbs are half as large at most. 0 leaves the labels as they are.
+            island; holes and crumbs are two thirds as large at most. 0 leaves the labels as they are.
 
     Returns:
         (H, W) uint8.
