@@ -85,7 +85,7 @@ def labelled(
     """
     begin = max(0, first - _reach(refine)) if at is None else at
     end = None if stop is None else stop + refine.window // 2
-    begin, end = surrounding(begin, end, interval(refine.keys, source.info))
+    begin, end = surrounding(begin, end, interval(refine.keys, source.info, chain.extractor().device))
     found = prefetch(
         segment(
             source.part(begin, end),

@@ -252,7 +252,7 @@ def entries_without_pixels(store: MaskStore, manifest: Manifest) -> Generator[En
                 f"folder if {EDITS} is there"
             )
         black = np.broadcast_to(np.uint8(0), (1, *one.labels.shape, 3))
-        index, pts = np.array([one.index]), np.array([one.pts])
+        index, pts = np.array([one.index], np.int64), np.array([one.pts], np.int64)
         names = (frame.stem,) if source.kind == "frames" else None
         yield _masks(FrameBatch(black, index, pts, source.time_base, names), one), [one.joint]
 

@@ -260,7 +260,7 @@ class SetRun:
         mattes = bool(_WITH_MATTES & {*self._options.formats})
         for position, one in enumerate(good):
             labels, matte = store.read(position)
-            at = np.array([position])
+            at = np.array([position], np.int64)
             pixels = one.picture.pixels()
             if pixels.shape[:2] != labels.shape:
                 raise SourceError(f"{one.picture.path}: was changed while the run was at work; give the command again")

@@ -45,8 +45,18 @@ def on_device(pixels: Pixels | torch.Tensor, device: torch.device) -> torch.Tens
     """
     frames = torch.as_tensor(pixels)
     if device.type == "cuda" and frames.device.type == "cpu":
-        frames = frames.pin_memory()
+        with torch.cuda.device(device):  # else it is made known to the first GPU, which may be another's
+            frames = frames.contiguous().pin_memory()
     return frames.to(device, non_blocking=True)
+
+
+def copied_to(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A copy on a device, in one piece and where torch places what it makes itself.
+
+    The last bits of a product depend on how its factors lie in memory, and what was read from a file lies otherwise
+    than what has been worked out.
+    """
+    return torch.empty(tensor.shape, dtype=tensor.dtype, device=device).copy_(tensor)
 
 
 def cores_each(most: int = MOST_AT_A_TIME) -> tuple[int, int]:

@@ -60,7 +60,7 @@ def fit_parts(
         The model; its parts are in the order of their area, largest first.
 
     Raises:
-        FitError: too little of an object for so many parts.
+        FitError: too little of an object for so many parts; no source, no frame in any, or all of one colour.
         SettingsError: the point or the box of the settings lies outside the first source.
         SourceError: a source cannot be decoded, or has no frame at the time of the point or the box.
     """

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from .errors import SettingsError
@@ -56,6 +58,11 @@ class Grid:
             return patch + steps * stride
 
         return cls(covered(size[0]), covered(size[1]), patch, stride)
+
+    def centres(self, size: tuple[int, int]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Where the centres of rows (h,) and columns (w,) of patches lie in a frame of ``size``, in its pixels."""
+        down, right = (self.patch / 2 + self.stride * np.arange(count) for count in (self.rows, self.columns))
+        return down * size[0] / self.height, right * size[1] / self.width
 
     def row_weights(self, height: int, extent: float | None = None) -> torch.Tensor:
         """(height, h): bilinear weights that bring a column of patches to ``height`` pixels.

@@ -137,6 +137,9 @@ def segment_again(
         settings: as for `segment`.
         active_area: of the source of the frames.
         clock: counts the time of each stage.
+
+    Raises:
+        ValueError: the chances were made at a coarser cut than that of ``parts``.
     """
     parts, numbers = _all_shown(parts)
     within = torch.tensor([0, *parts.tree.coarser(parts.tree.most, len(parts))])
@@ -189,7 +192,8 @@ def _labelled(
 
     def counted(scored: Scored) -> Scored:
         with clock.stage("refine"):
-            return replace(scored, colours=colours_of(scored.scores, on_device(scored.frames.pixels, device)))
+            scores = scored.scores.to(device)  # those that were carried along the flow are on the CPU
+            return replace(scored, scores=scores, colours=colours_of(scores, on_device(scored.frames.pixels, device)))
 
     @torch.inference_mode()
     def full_size(steady: Scored) -> tuple[Scored, torch.Tensor, torch.Tensor | None]:
@@ -215,7 +219,7 @@ def _labelled(
         coloured = stack.enter_context(closing(on_all_cores(counted, scored, device)))
         averaged = stack.enter_context(closing(windowed(coloured, settings.window, clock)))
         cpu = torch.device("cpu")
-        if device == cpu:
+        if device.type == "cpu":
             labelled = on_all_cores(lambda steady: cleaned(full_size(steady)), averaged, cpu)
         else:  # a GPU is told what to do by one thread, and what is left for the CPU is done on all of its cores
             labelled = on_all_cores(cleaned, map(full_size, averaged), cpu)

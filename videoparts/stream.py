@@ -117,7 +117,7 @@ def ordered(
         function: called in several threads at once.
         items: drawn as needed; closing them is the caller's.
         workers: threads, at least 1. With 1, everything runs in the consumer's thread.
-        start: called once in each thread.
+        start: called once in each thread; not with 1 worker.
     """
     if workers == 1:
         for item in items:

@@ -216,7 +216,8 @@ class Stages:
         return working_scores(self._chances[number], self.grid, self._batches[number].size)
 
     def _with_colours(self, scored: Scored) -> Scored:
-        return replace(scored, colours=colours_of(scored.scores, self._there(scored.frames)))
+        scores = scored.scores.to(self._device)  # those that were carried along the flow are on the CPU
+        return replace(scored, scores=scores, colours=colours_of(scores, self._there(scored.frames)))
 
     def _labelled(self, steady: Scored) -> Pixels:
         labels = label_pixels(steady.scores, self._there(steady.frames), self._refine, steady.colours).cpu().numpy()

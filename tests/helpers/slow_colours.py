@@ -17,9 +17,9 @@ def colours(picture: Planes) -> list[list[Colour]]:
     red, green, blue = np.moveaxis(picture, 2, 0)
     luma = 0.299 * red + 0.587 * green + 0.114 * blue
     levels = np.stack(
-        [16 * luma, 32 * (0.564 * (blue - luma) + 0.25) / 0.5, 32 * (0.713 * (red - luma) + 0.25) / 0.5], axis=2
+        [8 * luma, 32 * (0.564 * (blue - luma) + 0.25) / 0.5, 32 * (0.713 * (red - luma) + 0.25) / 0.5], axis=2
     )
-    cut = np.clip(levels, 0, [15, 31, 31]).astype(int)
+    cut = np.clip(levels, 0, [7, 31, 31]).astype(int)
     return [[(int(a), int(b), int(c)) for a, b, c in row] for row in cut]
 
 
@@ -37,7 +37,7 @@ def log_odds(pictures: list[Planes], objects: list[Planes], of: int = 0) -> Plan
     shown = colours(pictures[of])
     if not counts[0] or not counts[1]:
         return np.zeros((len(shown), len(shown[0])))
-    every = [(a, b, c) for a in range(16) for b in range(32) for c in range(32)]
+    every = [(a, b, c) for a in range(8) for b in range(32) for c in range(32)]
     shares = [_shares(some, every) for some in counts]
     alike = sum(min(shares[0][colour], shares[1][colour]) for colour in every)
     worth = max(0.0, 1 - 2 * alike)
@@ -52,7 +52,7 @@ def _beside(whole: Planes, i: int, j: int) -> bool:
 
 def _shares(counts: Counter[Colour], every: list[Colour]) -> dict[Colour, float]:
     """Of all pixels, those of each colour, each shared by a Gaussian among the colours around."""
-    shares = np.zeros((16, 32, 32))
+    shares = np.zeros((8, 32, 32))
     for colour, count in counts.items():
         near = [np.exp(-((np.arange(n) - at) ** 2) / 2) for n, at in zip(shares.shape, colour, strict=True)]
         a, b, c = (one / one.sum() for one in near)

@@ -165,7 +165,7 @@ def test_a_preset_with_another_model_has_a_stride_that_suits_it() -> None:
     assert parse([*arguments, "--stride", "2"]).extractor.stride == 2
 
 
-@pytest.mark.parametrize(("name", "size", "window"), [("fast", 336, 11), ("balanced", 448, 9), ("best", 448, 9)])
+@pytest.mark.parametrize(("name", "size", "window"), [("fast", 336, 13), ("balanced", 448, 9), ("best", 448, 9)])
 def test_help_shows_the_defaults_of_the_preset(
     name: PresetName, size: int, window: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -193,7 +193,7 @@ def test_the_preset_is_what_a_run_does(bunny: Path, short_clip: Path, tmp_path: 
     given = ["--model-file", str(bunny), "--offline", "--device", "cpu", "--end", "0.4"]
     for name, options in (
         ("a", ["--preset", "fast"]),
-        ("b", ["--keys", "7", "--tolerance", "0.6", "--window", "11", "--precision", "quick"]),
+        ("b", ["--keys=7", "--tolerance=0.6", "--window=13", "--radius=4", "--precision", "quick"]),
         ("c", []),
     ):
         assert main(["masks", str(short_clip), "-o", str(tmp_path / name), *given, *options]) == 0

@@ -14,6 +14,7 @@ from videoparts.config import FitSettings
 from videoparts.errors import SettingsError
 from videoparts.foreground.finding import find_foreground
 from videoparts.frames import VideoInfo
+from videoparts.grid import Grid
 from videoparts.sampling.sample import Sample
 from videoparts.sampling.seeds import Seed, parse_box, parse_object
 
@@ -54,14 +55,24 @@ def test_the_vote_takes_no_mark(mark: dict[str, str]) -> None:
         FitSettings(foreground="vote", **mark)
 
 
+CENTRES = Grid(4, 8, 1, 1).centres((40, 80))
+
+
+def test_centres_of_patches_that_overlap_lie_closer_together_than_the_frame_is_wide() -> None:
+    """Four of 14 pixels, each 7 from the next, in a picture of 35 that stands for 70."""
+    down, right = Grid(35, 14, 14, 7).centres((70, 28))
+    assert down.tolist() == [14, 28, 42, 56]
+    assert right.tolist() == [14]
+
+
 def test_a_point_marks_the_patch_that_it_is_in() -> None:
-    marked = Seed(25, 15, 25, 15, 0).patches((4, 8), (40, 80))
+    marked = Seed(25, 15, 25, 15, 0).patches(*CENTRES)
     assert np.argwhere(marked).tolist() == [[1, 2]]
-    assert Seed(80, 40, 80, 40, 0).patches((4, 8), (40, 80))[3, 7]
+    assert Seed(80, 40, 80, 40, 0).patches(*CENTRES)[3, 7]
 
 
 def test_a_box_marks_the_patches_whose_centres_it_holds() -> None:
-    marked = Seed(10, 0, 40, 20, 0).patches((4, 8), (40, 80))
+    marked = Seed(10, 0, 40, 20, 0).patches(*CENTRES)
     wanted = np.zeros((4, 8), bool)
     wanted[:2, 1:4] = True
     assert (marked == wanted).all()

@@ -134,3 +134,22 @@ def test_all_parts_of_a_source_have_the_same(decoder: str, tmp_path: Path) -> No
     areas = [source.part(0, 4).active_area, source.active_area, source.part(8).part(2).active_area]
     assert areas == [ActiveArea(39, 0, 162, 240)] * 3  # a small picture is 160 high, of 240
     assert source.notes[-1].startswith("clip.mp4 has black bars beside a picture of 240x162;")
+
+
+@pytest.mark.parametrize("picture", [np.s_[0:4, 100:540], np.s_[60:300, 0:4], np.s_[0:1, 0:1]])
+def test_a_picture_of_a_few_rows_at_the_border(picture: tuple[slice, slice]) -> None:
+    frame = np.zeros((360, 640, 3), np.uint8)
+    frame[picture] = 255
+    area = active_area([frame])
+    assert area is None or (area.height <= 360 and area.width <= 640)
+
+
+@pytest.mark.parametrize("size", [(166, 221), (162, 216), (1080, 1440)])
+def test_an_area_never_reaches_beyond_the_frame(size: tuple[int, int]) -> None:
+    frame = np.full((*size, 3), 200, np.uint8)
+    bar = size[0] // 8
+    frame[:bar] = frame[-bar:] = 0
+    area = active_area([frame])
+    assert area is not None
+    assert area.top + area.height <= size[0]
+    assert area.left + area.width <= size[1]

@@ -48,7 +48,8 @@ def at_a_time(every: int, info: VideoInfo) -> int:
 
 def surrounding(first: int, stop: int | None, every: int) -> tuple[int, int | None]:
     """What the frames from ``first`` on and before ``stop`` hang on: the stretches that they lie in, and one more on
-    both sides. Numbered alike; not beyond the first frame, but maybe beyond the last.
+    both sides. Numbered alike; not beyond the first frame, but maybe beyond the last. Where the last of these cannot be
+    decoded, a run of the whole clip takes the one after it for a key frame instead, which is not among these.
 
     >>> surrounding(11, 17, 8), surrounding(8, 9, 8), surrounding(11, None, 8), surrounding(11, 17, 1)
     ((0, 25), (0, 17), (0, None), (11, 17))

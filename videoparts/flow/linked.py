@@ -40,7 +40,8 @@ def linked(
         for item in items:
             drawn.append(item)
             for pixels in frames(item).pixels:
-                here = link_luma(pixels)
+                with clock.stage("link"):
+                    here = link_luma(pixels)
                 yield last, here
                 last = here
 

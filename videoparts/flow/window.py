@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from ..clock import StageClock
@@ -28,6 +29,8 @@ from .ways import Plane, Scores, Walk, Way, in_fours
 T = TypeVar("T")
 R = TypeVar("R")
 
+Counts = npt.NDArray[np.int32]  # (2, B) of `Colours.counts`
+
 _NEAR = 0.75  # of the window's reach: the deviation of the Gaussian by which other frames count for the object
 
 
@@ -38,7 +41,7 @@ class _Held:
     fours: list[Scores]  # (y, x, 4) each, of `in_fours`
     back: Scores | None = None  # of `Way.step`
     onward: Scores | None = None
-    colours: torch.Tensor | None = None  # (2, B) of `Colours.counts`
+    colours: Counts | None = None
 
 
 def windowed(items: Iterable[Scored], window: int, clock: StageClock | None = None) -> Generator[Scored, None, None]:
@@ -104,7 +107,7 @@ class _Frames:
     def add(self, batch: Scored) -> None:
         """The next batch."""
         y, x = batch.scores.shape[2:]
-        counts = [None] * len(batch.frames) if batch.colours is None else batch.colours.counts
+        counts = [None] * len(batch.frames) if batch.colours is None else batch.colours.counts.numpy()
         for planes, link_before, colours in zip(batch.scores.cpu().numpy(), batch.links, counts, strict=True):
             here = _Held(in_fours(planes), colours=colours)
             if link_before is not None and not link_before.cut:
@@ -126,7 +129,7 @@ class _Frames:
         colours = batch.colours
         if colours is not None:
             counts = [_counted(held, at, self._reach) for at in range(self._before, end)]
-            colours = replace(colours, counts=torch.stack(counts))
+            colours = replace(colours, counts=torch.from_numpy(np.stack(counts)))
         for _ in range(end - self._reach):
             self._held.popleft()
         self._before = min(end, self._reach)
@@ -166,15 +169,16 @@ def _average(held: list[_Held], at: int, reach: int) -> Scores:
     return np.asarray(np.concatenate(alike, axis=2) * whole[..., None], dtype=np.float32)
 
 
-def _counted(held: list[_Held], at: int, reach: int) -> torch.Tensor:
-    """The colours of the frame ``at`` and of up to ``reach`` on each side, to the next cut: (2, B)."""
+def _counted(held: list[_Held], at: int, reach: int) -> Counts:
+    """The colours of the frame ``at`` and of up to ``reach`` on each side, to the next cut."""
     first = last = at
     while at - first < reach and held[first].back is not None:
         first -= 1
     while last - at < reach and held[last].onward is not None:
         last += 1
     counts = [one.colours for one in held[first : last + 1] if one.colours is not None]
-    return torch.stack(counts).sum(0, dtype=torch.int32)
+    # Not by torch: for these few numbers its threads would start, and then wait at full speed beside everything else.
+    return np.asarray(np.sum(counts, axis=0, dtype=np.int32))
 
 
 def _nearness(away: int, reach: int) -> float:

@@ -18,7 +18,8 @@ _POINT_POWER = 2.0  # of likeness to a single patch: at 1 another thing that sta
 def marked_cues(sample: Sample, clusterings: Clusterings) -> list[Cue]:
     """What looks like the object that the user has marked in a frame of the sample.
 
-    A point says little of where the object ends: what it is grown to in its frame is taken for marked.
+    A point says little of where the object ends, and neither does a box of one patch: what that is grown to in its
+    frame is taken for marked.
     """
     marked = np.concatenate([np.zeros(f.shape, bool) if f.seed is None else f.seed for f in sample.frames], axis=None)
     looks = sample.tokens[:, sample.tokens.shape[1] // 2 :]  # of the later block's half

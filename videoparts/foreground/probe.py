@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from ..devices import copied_to
 from ..features import Features
 from .visibility import Visibility
 
@@ -37,7 +38,7 @@ class LinearProbe:
 
     def on(self, device: torch.device) -> LinearProbe:
         """The same on a device."""
-        return replace(self, weight=self.weight.to(device))
+        return replace(self, weight=copied_to(self.weight, device))
 
     def odds(self, features: Features) -> torch.Tensor:
         """Natural logarithm of the odds that a patch is on the object: (N, h, w) float32, above 0 where it is.
@@ -70,7 +71,7 @@ class CentroidProbe:
 
     def on(self, device: torch.device) -> CentroidProbe:
         """The same on a device."""
-        return CentroidProbe(self.background.to(device), self.foreground.to(device))
+        return CentroidProbe(copied_to(self.background, device), copied_to(self.foreground, device))
 
     def odds(self, features: Features) -> torch.Tensor:
         """The lead in cosine of the nearest centroid of the object, as log-odds: (N, h, w) float32."""

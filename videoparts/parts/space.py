@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from ..clustering import Floats
+from ..devices import copied_to
 from .descriptors import descriptors_of_many, descriptors_of_one
 
 Things = Literal["one", "many"]
@@ -79,7 +80,8 @@ class PartSpace:
 
     def on(self, device: torch.device) -> PartSpace:
         """The same on a device."""
-        return replace(self, **{name: getattr(self, name).to(device) for name in _TENSORS})
+        copies: dict[str, Any] = {name: copied_to(getattr(self, name), device) for name in _TENSORS}
+        return replace(self, **copies)
 
     def looks(self, descriptors: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
         """What parts are told by: (..., D + D2 / 2) float32, unit length.

@@ -23,6 +23,7 @@ import torch
 
 from ..clustering import Floats
 from ..config import MOST_PARTS
+from ..devices import copied_to
 from ..errors import FitError, SettingsError
 from ..one_thread import one_thread
 from .two_means import Halves, halve
@@ -118,7 +119,7 @@ class PartTree:
 
     def on(self, device: torch.device) -> PartTree:
         """The same, ready for descriptors on a device. What `cut` reads stays where it can be read."""
-        return replace(self, centre=self.centre.to(device), centroids=self.centroids.to(device))
+        return replace(self, centre=copied_to(self.centre, device), centroids=copied_to(self.centroids, device))
 
     def sensible(self) -> int:
         """How many parts the object has by itself: as long as a split explains 2.5 % of its distance.

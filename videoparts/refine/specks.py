@@ -107,7 +107,7 @@ def _pixels_of(marks: Pixels, piece: Outline) -> tuple[Places, Places]:
 
 
 def _area(outline: Outline) -> float:
-    """Pixels on an outline and within it, by Pick's theorem."""
+    """Pixels on an outline and within it, by Pick's theorem; of a single pixel, whose outline is a point, 1.5."""
     return _area_within(outline) + len(outline)
 
 

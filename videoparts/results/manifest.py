@@ -149,11 +149,12 @@ class Manifest:
         if len(counts) > 1:
             raise ValueError(f"source, frames, tracks and report must have as many frames, got {sorted(counts)}")
         for path in (path for paths in self.formats.values() for path in paths):
-            names = PurePosixPath(path).parts
-            if not names or PurePosixPath(path).is_absolute() or ".." in names:
+            here = Path(path)  # on Windows, a backslash and a drive lead elsewhere too
+            names = {*PurePosixPath(path).parts, *here.parts}
+            if not names or PurePosixPath(path).is_absolute() or here.is_absolute() or here.drive or ".." in names:
                 raise ValueError(f"outputs are named relative to their folder, got {path!r}")
         for stem in (frame.stem for frame in self.frames):
-            if stem in ("", ".", "..") or "/" in stem or "\0" in stem:
+            if stem in ("", ".", "..") or "/" in stem or "\0" in stem or Path(stem).name != stem:
                 raise ValueError(f"a frame's stem is the name of a file, got {stem!r}")
         if self.edits < 0:
             raise ValueError(f"a count of edits is not negative, got {self.edits}")

@@ -127,8 +127,9 @@ class Sampler:
             if seed is None:
                 one = replace(one, small=self._small(neighbourhood.frame.pixels))
             if seed is not None and neighbourhood.marked:
-                h, w = one.attention.shape[1:]
-                one = replace(one, seed=seed.patches((h, w), (height, width)))
+                down, right = features.grid.centres((height, width))
+                kept = thinning((len(down), len(right)), most)
+                one = replace(one, seed=seed.patches(down[every(len(down), kept)], right[every(len(right), kept)]))
             seen.append(one)
             if self.on_frames is not None:
                 self.on_frames(1)
@@ -218,7 +219,7 @@ class Sampler:
 
     def _among(self, source: Source, count: int) -> int:
         """Every so many frames are those to choose from: all, where they may not follow each other."""
-        among = interval(self.keys, source.info) if self.settings.motion == "auto" else 1
+        among = interval(self.keys, source.info, self.extractor.device) if self.settings.motion == "auto" else 1
         while among > 1 and len(source.selected) < among * count * _ENOUGH:
             among //= 2
         return among if among >= _FAR else 1

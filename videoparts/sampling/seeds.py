@@ -52,11 +52,9 @@ class Seed:
         sides = self.left - area.left, self.top - area.top, self.right - area.left, self.bottom - area.top
         return Seed(*sides, self.seconds)
 
-    def patches(self, shape: tuple[int, int], size: tuple[int, int]) -> npt.NDArray[np.bool_]:
-        """The patches (h, w) whose centres are in the box, or the one that the point is in, of a frame (H, W)."""
-        (h, w), (height, width) = shape, size
-        down = (np.arange(h) + 0.5) / h * height
-        right = (np.arange(w) + 0.5) / w * width
+    def patches(self, down: npt.NDArray[np.float64], right: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """The patches (h, w) whose centres, at ``down`` (h,) and ``right`` (w,) in pixels, are in the box, or else that
+        which is nearest to it, as to a point."""
         rows = (down >= self.top) & (down <= self.bottom)
         columns = (right >= self.left) & (right <= self.right)
         rows[np.abs(down - (self.top + self.bottom) / 2).argmin()] = True

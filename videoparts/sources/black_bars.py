@@ -60,8 +60,8 @@ def active_area(frames: Iterable[Pixels]) -> ActiveArea | None:
     area = ActiveArea(
         top := int(top * down),
         left := int(left * across),
-        math.ceil(bottom * down) - top,
-        math.ceil(right * across) - left,
+        min(math.ceil(bottom * down), size[0]) - top,  # a product of floats may be a little more
+        min(math.ceil(right * across), size[1]) - left,
     )
     return None if area.size == size or why_too_slim(area.size) is not None else area
 
@@ -92,7 +92,7 @@ def _between(black: _Marks, high: Pixels) -> tuple[int, int]:
     """
     count = len(black)
     first, stop = int(np.argmin(black)), count - int(np.argmin(black[::-1]))
-    edges = high[first : first + _MIXED], high[stop - _MIXED : stop]
+    edges = high[first : first + _MIXED], high[max(0, stop - _MIXED) : stop]
     straight = all((edge.max(axis=0) > _BLACK).mean() >= _ALONG for edge in edges)
     alike = first and stop < count and abs(first - (count - stop)) <= _UNLIKE
     return (first, stop) if alike and straight else (0, count)

@@ -106,9 +106,9 @@ def _serve(commands: BinaryIO, out: int) -> None:
     decord = Decord(opening["open"], int(opening["margin"]))
     height, width = decord.first.shape[:2]
     facts = {"frames": len(decord.reader), "height": height, "width": width}
+    signal.setitimer(signal.ITIMER_REAL, 0)
     _send(out, b"O", json.dumps(facts).encode())
     while True:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         line = commands.readline()
         if not line:
             return
@@ -118,13 +118,19 @@ def _serve(commands: BinaryIO, out: int) -> None:
         fresh = decord.at == 1 and decord.since_flush == 0 and not command["seek"]
         wanted = command["frames"]
         if fresh and wanted[0] == 0:
+            if len(wanted) == 1:
+                signal.setitimer(signal.ITIMER_REAL, 0)
             _send(out, b"F", memoryview(decord.first).cast("B"))
             wanted = wanted[1:]
             decord.since_flush += 1
         if wanted:
             decord.prepare(command["key"], command["seek"], wanted[0])
         for position in wanted:
-            _send(out, b"F", memoryview(decord.frame(position)).cast("B"))
+            frame = memoryview(decord.frame(position)).cast("B")
+            # Before the last answer, not after it: who has it may stop this process at once, for a long time.
+            if position == wanted[-1]:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            _send(out, b"F", frame)
 
 
 def main() -> None:

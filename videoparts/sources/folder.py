@@ -130,11 +130,11 @@ class FrameFolder:
 def exact_rate(fps: float) -> Fraction:
     """The rate that is meant: 29.97 is how people write 30000/1001.
 
-    >>> exact_rate(23.976), exact_rate(12.5), exact_rate(0.002)
-    (Fraction(24000, 1001), Fraction(25, 2), Fraction(1, 500))
+    >>> exact_rate(23.976), exact_rate(12.5), exact_rate(1.002), exact_rate(0.002)
+    (Fraction(24000, 1001), Fraction(25, 2), Fraction(501, 500), Fraction(1, 500))
     """
     broadcast = Fraction(round(fps * 1.001) * 1000, 1001)
-    if broadcast and abs(float(broadcast) - fps) < 0.005 and fps != round(fps):
+    if broadcast and abs(float(broadcast) - fps) < 2e-4 * fps and fps != round(fps):
         return broadcast
     return Fraction(fps).limit_denominator(1001) or Fraction(str(fps))
 

@@ -70,7 +70,10 @@ class VideoFile(ABC):
     def frame(self, index: int) -> FrameBatch:
         """One frame; see `Source.frame`."""
         with closing(self._batches([index], 1)) as batches:
-            return next(batches)
+            batch = next(batches, None)
+        if batch is None:
+            raise SourceError(f"{self.path}: frame {index} cannot be decoded; choose another, or make the file again")
+        return batch
 
     def sample(self, count: int, size: int) -> Iterator[FrameBatch]:
         """At most ``count`` selected frames, evenly spread; see `Source.sample`."""

@@ -69,7 +69,7 @@ class Rounding:
             scale, margin = (largest / weight.abs().amax(0).clamp(min=1e-5)).sqrt(), _MARGIN
         lowest = min(0.0, float((given.lowest / scale).min())) * margin
         highest = max(0.0, float((given.highest / scale).max())) * margin
-        step = (highest - lowest) / _STEPS
+        step = max(highest - lowest, 1e-12) / _STEPS  # a layer may be given nothing but 0
         lowest = round(lowest / step) * step
         return cls(scale, lowest, lowest + _STEPS * step)
 

@@ -134,6 +134,9 @@ class ViTExtractor:
             attention: also give the [CLS] attention of the last block.
             tokens: also give the outputs of two blocks, see `token_blocks`: the later one knows what a patch belongs
                 to, the earlier one knows better where it ends.
+
+        Raises:
+            ValueError: ``pixels`` are not of that shape and type.
         """
         if pixels.dtype not in (np.uint8, torch.uint8) or pixels.ndim != 4 or pixels.shape[3] != 3:
             raise ValueError(f"pixels must be (N, H, W, 3) uint8, got {tuple(pixels.shape)} {pixels.dtype}")

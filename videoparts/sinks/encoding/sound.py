@@ -37,7 +37,7 @@ class SoundTrack:
         self.notes: list[str] = []
         self._output = output
         try:
-            self._input = av.open(str(path))
+            self._input = av.open(str(path), metadata_errors="replace")
         except (av.FFmpegError, OSError) as error:  # not an OSError: that would speak of the output
             raise ValueError(f"{path} cannot be opened: {error.strerror}") from error
         try:

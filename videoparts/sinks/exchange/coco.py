@@ -95,4 +95,4 @@ class Coco(FrameSink):
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value)  # in ASCII: a file's name need not be UTF-8
