@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -233,8 +234,8 @@ def kept_entries(store: MaskStore, source: Source, *, chances: bool = False) -> 
     if first is None:
         return
     area = source.active_area
-    with closing(source.batches(1)) as batches:  # type: ignore[type-var]  # every source gives a generator
-        for batch, one in zip(batches, _chain(first, kept), strict=False):
+    with closing(source.batches(1)) as batches:
+        for batch, one in zip(batches, chain([first], kept), strict=False):
             if (int(batch.index[0]), int(batch.pts[0])) != (one.index, one.pts):
                 raise SourceError(
                     f"{source.info.path}: gives other frames than before; run the command in a new folder"
@@ -260,8 +261,3 @@ def entries_without_pixels(store: MaskStore, manifest: Manifest) -> Generator[En
 def _masks(batch: FrameBatch, one: KeptFrame, area: ActiveArea | None = None) -> PartMasks:
     chances = None if one.chances is None else one.chances[None]
     return PartMasks(batch, one.labels[None], one.matte[None], chances=chances, active_area=area)
-
-
-def _chain(first: KeptFrame, others: Iterator[KeptFrame]) -> Iterator[KeptFrame]:
-    yield first
-    yield from others

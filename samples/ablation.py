@@ -29,10 +29,10 @@ from videoparts.evaluation.label_folders import read_labels
 from videoparts.evaluation.metrics import ari, contingency, jaccard, temporal_agreement
 from videoparts.features import Features
 from videoparts.fit import fit_parts
-from videoparts.flow.dense import luma
 from videoparts.foreground import evidence, probe, teaching, visibility
 from videoparts.foreground.evidence import Cues
 from videoparts.frames import Pixels
+from videoparts.luma import luma
 from videoparts.parts import space
 from videoparts.refine import colours, specks
 from videoparts.sampling import motion

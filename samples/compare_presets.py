@@ -35,8 +35,8 @@ from videoparts.evaluation.label_folders import read_labels
 from videoparts.evaluation.metrics import jaccard, temporal_agreement
 from videoparts.features import Features
 from videoparts.fit import fit_parts
-from videoparts.flow.dense import luma
 from videoparts.frames import Pixels
+from videoparts.luma import luma
 from videoparts.masks import PartMasks
 from videoparts.presets import PRESETS, Preset
 from videoparts.segmentation import segment

@@ -16,7 +16,7 @@ import gc
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from copy import copy
 from fractions import Fraction
 from pathlib import Path
@@ -63,7 +63,7 @@ class Drawn:
         self.info = VideoInfo(Path("drawn.mp4"), *_SIZE, frames, Fraction(1, 25), Fraction(25))
         self.selected = range(frames)
 
-    def batches(self, size: int) -> Iterator[FrameBatch]:
+    def batches(self, size: int) -> Generator[FrameBatch, None, None]:
         """See `Source.batches`."""
         return self._read(self.selected, size)
 
@@ -77,20 +77,20 @@ class Drawn:
         part.selected = self.selected[first:stop]
         return part
 
-    def sample(self, count: int, size: int) -> Iterator[FrameBatch]:
+    def sample(self, count: int, size: int) -> Generator[FrameBatch, None, None]:
         """See `Source.sample`."""
         return self._read(spread(self.selected, count), size)
 
     def sample_around(
         self, count: int, at: float | None = None, *, beside: bool = True, among: int = 1
-    ) -> Iterator[Neighbourhood]:
+    ) -> Generator[Neighbourhood, None, None]:
         """See `Source.sample_around`."""
         marked = None
         if at is not None:
             marked = seen_at(self.selected, self.info.time_base, self.selected, at, self.info.path)
         return neighbourhoods(self._read, self.selected, count, marked, beside=beside, among=among)
 
-    def _read(self, positions: Sequence[int], size: int) -> Iterator[FrameBatch]:
+    def _read(self, positions: Sequence[int], size: int) -> Generator[FrameBatch, None, None]:
         for start in range(0, len(positions), size):
             index = np.array(positions[start : start + size], dtype=np.int64)
             yield FrameBatch(np.stack([drawn(int(i)) for i in index]), index, index.copy(), self.info.time_base)

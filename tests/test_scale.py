@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ class Wandering(MemorySource):
             frame[8 + 8 * k : 16 + 8 * k, left : left + 24] = colour
         return frame
 
-    def _take(self, which: Any, size: int) -> Iterator[FrameBatch]:
+    def _take(self, which: Any, size: int) -> Generator[FrameBatch, None, None]:
         for at in range(0, len(which), size):
             some = np.array(which[at : at + size], dtype=np.int64)
             self.read += len(some)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,6 @@ from videoparts.errors import FitError, ModelMismatchError
 from videoparts.features import Features
 from videoparts.fit import fit_parts
 from videoparts.flow.dense import Flow
-from videoparts.flow.links import link_luma
 from videoparts.flow.scored import Scored
 from videoparts.flow.window import windowed
 from videoparts.foreground import finding
@@ -29,6 +28,7 @@ from videoparts.foreground.finding import find_foreground
 from videoparts.foreground.from_afar import Afar
 from videoparts.foreground.probe import CentroidProbe
 from videoparts.frames import FrameBatch, Pixels
+from videoparts.luma import small_luma
 from videoparts.parts.object_patches import weight_of
 from videoparts.refine.pixels import label_pixels, working_scores
 from videoparts.sampling import sampler
@@ -124,7 +124,7 @@ def test_closing_the_masks_stops_everything() -> None:
     class Closing(MemorySource):
         closed = False
 
-        def batches(self, size: int) -> Iterator[FrameBatch]:
+        def batches(self, size: int) -> Generator[FrameBatch, None, None]:
             try:
                 yield from super().batches(size)
             finally:
@@ -231,7 +231,7 @@ def test_each_sampled_frame_has_its_own_flow(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(finding, "find_foreground", recorded)
     fit_parts(clip(6), ColourExtractor(), FIT)
     (sample,) = given
-    wanted = [place(link_luma(frame(at))) for at in range(6)]
+    wanted = [place(small_luma(frame(at))) for at in range(6)]
     assert len(set(wanted)) == 6
     assert [float(one.motion.flows[0].mean()) for one in sample.frames] == pytest.approx(wanted)
 
@@ -272,7 +272,7 @@ def test_where_key_frames_are_few_they_are_what_is_sampled() -> None:
 
         def sample_around(
             self, count: int, at: float | None = None, *, beside: bool = True, among: int = 1
-        ) -> Iterator[Neighbourhood]:
+        ) -> Generator[Neighbourhood, None, None]:
             self.given.append(among)
             return super().sample_around(count, at, beside=beside, among=among)
 

@@ -54,12 +54,13 @@ def kmeans(descriptors: Floats, k: int, seed: int = 0, *, redo: int = _REDO, sph
     return _trained(descriptors, k, niter=_ITERATIONS, nredo=redo, spherical=spherical, seed=seed)
 
 
-def kmeans_from(descriptors: Floats, start: Floats) -> Floats:
+def kmeans_from(descriptors: Floats, start: Floats, rounds: int = _ITERATIONS) -> Floats:
     """Spherical k-means from centroids that are given, so that chance has no part in it.
 
     Args:
         descriptors: (n, D) float32, unit length, n at least k.
         start: (k, D) float32.
+        rounds: of assigning and averaging, at most.
 
     Returns:
         (k, D) float32, unit length.
@@ -67,7 +68,7 @@ def kmeans_from(descriptors: Floats, start: Floats) -> Floats:
     Raises:
         DependencyError: faiss is not installed.
     """
-    return _trained(descriptors, len(start), start, niter=_ITERATIONS, spherical=True)
+    return _trained(descriptors, len(start), start, niter=rounds, spherical=True)
 
 
 def _trained(descriptors: Floats, k: int, start: Floats | None = None, **how: Any) -> Floats:
@@ -132,13 +133,13 @@ def kmeans_elbow(descriptors: Floats, elbow: float) -> Floats:
     centroids = kmeans(sample, 1, redo=1)
     distance = _mean_distance(sample, centroids)
     while len(centroids) < min(_MOST_CLUSTERS, len(sample)):
-        tried = each_on_one_thread(lambda start: _rounds(sample, start, _FEW_ROUNDS), one_more(sample, centroids))
+        tried = each_on_one_thread(lambda start: kmeans_from(sample, start, _FEW_ROUNDS), one_more(sample, centroids))
         distances = [_mean_distance(sample, some) for some in tried]
         best = int(np.argmin(distances))
         centroids, last, distance = tried[best], distance, distances[best]
         if distance > elbow * last:
             break
-    return _rounds(descriptors, centroids, _ITERATIONS)
+    return kmeans_from(descriptors, centroids)
 
 
 def one_more(descriptors: Floats, centroids: Floats) -> list[Floats]:
@@ -165,11 +166,6 @@ def _cut(inside: Floats) -> Floats:
     two = np.stack([mean + step, mean - step])
     two /= np.maximum(np.linalg.norm(two, axis=1, keepdims=True), 1e-12)
     return np.asarray(two, dtype=np.float32)
-
-
-def _rounds(descriptors: Floats, centroids: Floats, rounds: int) -> Floats:
-    """Spherical k-means from given centroids (k, D)."""
-    return _trained(descriptors, len(centroids), centroids, niter=rounds, nredo=1, spherical=True)
 
 
 def _mean_distance(descriptors: Floats, centroids: Floats) -> float:

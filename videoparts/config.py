@@ -190,7 +190,8 @@ class RefineSettings:
     """How patch scores become pixel labels."""
 
     radius: int = 3
-    """Radius of the guided filter, in 120ths of the frame's short side, up to 64. 0: plain bilinear upsampling."""
+    """Radius of the guided filter, up to 64, in pixels of the small picture that it works on: it has 120 of them on the
+    short side, but 2.5 to 5 for each patch. 0: plain bilinear upsampling."""
     eps: float = 1e-5
     """Regularisation of the guided filter: smaller follows weaker edges. Colours run from 0 to 1."""
     steps: int = 5

@@ -13,12 +13,14 @@ PresetName = Literal["fast", "balanced", "best"]
 
 @dataclass(frozen=True)
 class Preset:
-    """Settings that go together::
+    """Settings that go together.
 
-    best = PRESETS["best"]
-    extractor = ViTExtractor(best.extractor, best.compute)
-    parts = fit_parts(source, extractor, best.fit)
-    masks = segment(source, extractor, parts, best.refine)
+    ::
+
+        best = PRESETS["best"]
+        extractor = ViTExtractor(best.extractor, best.compute)
+        parts = fit_parts(source, extractor, best.fit, keys=best.refine.keys)
+        masks = segment(source, extractor, parts, best.refine)
     """
 
     extractor: ExtractorSettings = field(default_factory=ExtractorSettings)

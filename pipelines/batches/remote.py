@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -162,7 +162,7 @@ class Apart:
         """Of the source."""
         return self._source.active_area
 
-    def batches(self, size: int) -> Iterator[FrameBatch]:
+    def batches(self, size: int) -> Generator[FrameBatch, None, None]:
         """`Source.batches`."""
         import ray
 
@@ -189,13 +189,13 @@ class Apart:
         """`Source.frame`, decoded here."""
         return self._source.frame(index)
 
-    def sample(self, count: int, size: int) -> Iterator[FrameBatch]:
+    def sample(self, count: int, size: int) -> Generator[FrameBatch, None, None]:
         """`Source.sample`, decoded here."""
         return self._source.sample(count, size)
 
     def sample_around(
         self, count: int, at: float | None = None, *, beside: bool = True, among: int = 1
-    ) -> Iterator[Neighbourhood]:
+    ) -> Generator[Neighbourhood, None, None]:
         """`Source.sample_around`, decoded here."""
         return self._source.sample_around(count, at, beside=beside, among=among)
 
@@ -206,7 +206,7 @@ def _decoded(
     """The batches of some of a clip's frames; last, what is wrong with it."""
     try:
         source = open_source(path, settings).part(first, stop)
-        with closing(source.batches(size)) as batches:  # type: ignore[type-var]  # every source gives a generator
+        with closing(source.batches(size)) as batches:
             yield from batches
     except VideoPartsError as error:
         yield str(error)

@@ -139,7 +139,7 @@ class Worker:
 
         chain = self.chain(self._batch, Terminal(quiet=True))
         extractor = chain.extractor()
-        with closing(chain.open(clip.path).sample(_PROBED, 1)) as sampled:  # type: ignore[type-var]
+        with closing(chain.open(clip.path).sample(_PROBED, 1)) as sampled:
             frames = [batch.pixels for batch in sampled]
         list(on_all_cores(extractor.extract, frames[:1], extractor.device))  # the first takes longer
         start = perf_counter()

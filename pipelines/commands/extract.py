@@ -17,9 +17,9 @@ from ..options import ExtractorOptions, Numbers, Output, PartOptions, Quiet
 from ..terminal import Terminal
 
 if TYPE_CHECKING:
-    from videoparts.identity import ExtractorIdentity
     from videoparts.pictures.saved_features import AboutFeatures
     from videoparts.sources.base import Source
+    from videoparts.vit.extractor import ViTExtractor
 
     from ..chain import Chain
 
@@ -78,10 +78,10 @@ class Extract(ExtractorOptions):
         paths = [self.output / f"{stem}.{self.format}" for stem in stems]
         there = {k: about for k, path in enumerate(paths) if (about := about_features(path)) is not None}
         extractor = chain.extractor()
-        usable = {k: about for k, about in there.items() if not self._differences(about, extractor.identity)}
+        usable = {k: about for k, about in there.items() if not self._differences(about, extractor)}
         heads = self.heads or next((about.settings.heads for about in usable.values()), ())
         if not self.redo:
-            self._refuse_others(paths, there, extractor.identity, heads)
+            self._refuse_others(paths, there, extractor, heads)
         settings = FeatureSettings(extractor.identity, heads or choose_heads(source, extractor, chain.clock), self.half)
         done = {
             k
@@ -109,23 +109,24 @@ class Extract(ExtractorOptions):
         chain.terminal.times(chain.clock, written)
         chain.terminal.say(f"wrote {counted(written, 'file')} to {self.output}")
 
-    def _differences(self, about: AboutFeatures, identity: ExtractorIdentity, heads: tuple[int, ...] = ()) -> list[str]:
+    def _differences(self, about: AboutFeatures, extractor: ViTExtractor, heads: tuple[int, ...] = ()) -> list[str]:
         """In what features that are there differ from those that are wanted; no heads: any are."""
         from videoparts.pictures.saved_features import FeatureSettings
 
         made = about.settings
-        return made.differences(FeatureSettings(identity, heads or self.heads or made.heads, self.half))
+        wanted = FeatureSettings(extractor.identity, heads or self.heads or made.heads, self.half)
+        return about.differences(wanted, extractor.precision)
 
     def _refuse_others(
         self,
         paths: Sequence[Path],
         there: Mapping[int, AboutFeatures],
-        identity: ExtractorIdentity,
+        extractor: ViTExtractor,
         heads: tuple[int, ...],
     ) -> None:
         """Raise OutputError where features are there that are not like those that are wanted."""
         for k, about in there.items():
-            if differences := self._differences(about, identity, heads):
+            if differences := self._differences(about, extractor, heads):
                 raise OutputError(
                     f"{paths[k]}: made with {'; '.join(differences)}; use the same options, give --redo to make such "
                     "files anew, or choose another folder"

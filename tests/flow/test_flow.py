@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from videoparts.flow.dense import Flow, Preset, dense_flow, inside, luma, targets, warp
+from videoparts.flow.dense import Flow, Preset, dense_flow, inside, targets, warp
 from videoparts.frames import Pixels
 
 
@@ -115,12 +115,3 @@ def test_bilinear_is_between_neighbours_and_the_edge_goes_on() -> None:
     assert np.allclose(out[:, 10:], 110)
     soft = np.stack([ramp] * 5, axis=2)
     assert np.array_equal(warp(soft, constant(6, 12, 2.25, -0.5), "bilinear"), np.stack([out] * 5, axis=2))
-
-
-def test_luma_is_what_pillow_calls_grey() -> None:
-    from PIL import Image
-
-    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
-    grey = np.array(Image.fromarray(pixels).convert("L"))
-    assert np.abs(luma(pixels).astype(int) - grey).max() <= 1
-    assert np.array_equal(luma(pixels[:, ::-1]), luma(pixels)[:, ::-1])

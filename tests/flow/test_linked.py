@@ -13,8 +13,9 @@ from moving import coloured, moved, texture
 from videoparts.clock import StageClock
 from videoparts.flow import linked as module
 from videoparts.flow.linked import linked
-from videoparts.flow.links import Link, link, link_luma
+from videoparts.flow.links import Link, link
 from videoparts.frames import FrameBatch, Pixels
+from videoparts.luma import small_luma
 
 PIXELS = np.stack([coloured(moved(texture(0, 64, 96), 2 * i, 0)) for i in range(7)])
 
@@ -41,7 +42,7 @@ def test_each_frame_has_its_link_to_the_one_before(size: int, threads: int) -> N
         torch.set_num_threads(1)
     assert [len(links) for _, links in found] == [len(batch) for batch, _ in found]
     assert np.concatenate([batch.index for batch, _ in found]).tolist() == list(range(7))
-    lumas = [link_luma(pixels) for pixels in PIXELS]
+    lumas = [small_luma(pixels) for pixels in PIXELS]
     wanted = [None, *(link(lumas[i - 1], lumas[i]) for i in range(1, 7))]
     assert all(same(a, b) for a, b in zip((one for _, links in found for one in links), wanted, strict=True))
 

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from moving import coloured, moved, texture
+from moving import moved, texture
 
 from videoparts.flow import links
 from videoparts.flow.dense import Flow, Preset, dense_flow, warp
-from videoparts.flow.links import Link, link, link_luma
+from videoparts.flow.links import Link, link
 from videoparts.frames import Pixels
 
 
@@ -136,22 +136,6 @@ def test_the_flow_fetches_the_other_frame() -> None:
     found: Link = link(picture, later)
     change = np.abs(warp(later.astype(np.float32), found.forward, "bilinear") - picture)
     assert change[found.forward_trust > 0].mean() < 3
-
-
-@pytest.mark.parametrize(
-    ("size", "wanted"),
-    [((480, 854), (160, 285)), ((1920, 1080), (284, 160)), ((96, 160), (96, 160)), ((160, 40), (160, 40))],
-)
-def test_the_size_of_a_link(size: tuple[int, int], wanted: tuple[int, int]) -> None:
-    assert link_luma(np.zeros((*size, 3), np.uint8)).shape == wanted
-
-
-@pytest.mark.parametrize("size", [(1080, 1920), (2160, 3840), (1080, 1350), (721, 1281)])
-def test_a_large_frame_is_shrunk_as_if_in_one_step(size: tuple[int, int]) -> None:
-    luma = texture(3, *size)
-    shrunk = link_luma(coloured(luma))
-    at_once = cv2.resize(luma, shrunk.shape[::-1], interpolation=cv2.INTER_AREA)
-    assert np.abs(shrunk.astype(int) - at_once).mean() < 1.5  # half a level is the rounding of each step
 
 
 def test_two_sizes_are_refused() -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from moving import coloured, texture
 
-from videoparts.flow.links import Link, link, link_luma
+from videoparts.flow.links import Link, link
 from videoparts.flow.ways import Scores, Walk, Way, in_fours
+from videoparts.luma import small_luma
 
 SIZE = (40, 60)
 
@@ -16,7 +17,7 @@ SIZE = (40, 60)
 def links() -> list[Link]:
     """Of a picture that moves to the right and down."""
     wide = texture(0, 120, 180)
-    frames = [link_luma(coloured(wide[20 - 3 * i : 100 - 3 * i, 40 - 5 * i : 160 - 5 * i])) for i in range(5)]
+    frames = [small_luma(coloured(wide[20 - 3 * i : 100 - 3 * i, 40 - 5 * i : 160 - 5 * i])) for i in range(5)]
     return [link(*frames[i : i + 2]) for i in range(4)]
 
 

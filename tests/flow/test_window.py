@@ -19,6 +19,7 @@ from videoparts.flow import links, window
 from videoparts.flow.scored import Scored
 from videoparts.flow.window import windowed
 from videoparts.frames import FrameBatch, Pixels
+from videoparts.luma import small_luma
 from videoparts.refine.colours import Colours
 
 HEIGHT, WIDTH, CELL = 96, 144, 3
@@ -44,7 +45,7 @@ def batches(pixels: Pixels, scores: torch.Tensor, size: int = 1, start: int = 0)
 
 
 def linked_to(pixels: Pixels, some: npt.NDArray[np.int64], start: int) -> tuple[links.Link | None, ...]:
-    lumas = {i: links.link_luma(pixels[i]) for i in range(max(start, some[0] - 1), some[-1] + 1)}
+    lumas = {i: small_luma(pixels[i]) for i in range(max(start, some[0] - 1), some[-1] + 1)}
     return tuple(links.link(lumas[i - 1], lumas[i]) if i > start else None for i in some)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from copy import copy
 from fractions import Fraction
 from pathlib import Path
@@ -55,7 +55,7 @@ class MemorySource:
     def active_area(self) -> ActiveArea | None:
         return active_area(self._frames)
 
-    def batches(self, size: int) -> Iterator[FrameBatch]:
+    def batches(self, size: int) -> Generator[FrameBatch, None, None]:
         yield from self._take(self.selected, size)
 
     def part(self, first: int, stop: int | None = None) -> MemorySource:
@@ -66,19 +66,19 @@ class MemorySource:
     def frame(self, index: int) -> FrameBatch:
         return next(self._take([index], 1))
 
-    def sample(self, count: int, size: int) -> Iterator[FrameBatch]:
+    def sample(self, count: int, size: int) -> Generator[FrameBatch, None, None]:
         n = len(self._frames)
         count = min(count, n)
         yield from self._take([(2 * k + 1) * n // (2 * count) for k in range(count)], size)
 
     def sample_around(
         self, count: int, at: float | None = None, *, beside: bool = True, among: int = 1
-    ) -> Iterator[Neighbourhood]:
+    ) -> Generator[Neighbourhood, None, None]:
         selected = self.selected
         marked = None if at is None else seen_at(selected, self.info.time_base, selected, at, self.info.path)
         return neighbourhoods(self._take, selected, count, marked, beside=beside, among=among)
 
-    def _take(self, which: Sequence[int], size: int) -> Iterator[FrameBatch]:
+    def _take(self, which: Sequence[int], size: int) -> Generator[FrameBatch, None, None]:
         for at in range(0, len(which), size):
             some = np.array(which[at : at + size], dtype=np.int64)
             yield FrameBatch(self._frames[some], some, some.copy(), Fraction(1, 25))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import numpy as np
 import pytest
@@ -106,7 +106,7 @@ def test_memory_does_not_grow_with_the_number_of_pictures() -> None:
     class Endless(MemorySource):
         """Gives the same few frames again and again, and knows how many batches live."""
 
-        def batches(self, size: int) -> Iterator[FrameBatch]:
+        def batches(self, size: int) -> Generator[FrameBatch, None, None]:
             import weakref
 
             for k in range(300):

@@ -103,6 +103,7 @@ def test_other_settings_are_refused_or_made_anew(
         (["--layer", "2"], "layer 1, not 2"),
         (["--layer", "1", "--half"], "half False, not True"),
         (["--layer", "1", "--heads", "2"], "not 2"),
+        (["--layer", "1", "--precision", "bf16"], "precision float32, not bfloat16"),
     ):
         assert main(["extract", str(pictures), "-o", str(out), *tiny, *options]) == 2
         (line,) = capsys.readouterr().err.strip().splitlines()

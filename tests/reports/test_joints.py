@@ -7,7 +7,8 @@ import pytest
 
 from videoparts.evaluation.metrics import agreement_along
 from videoparts.flow.dense import warp
-from videoparts.flow.links import link, link_luma
+from videoparts.flow.links import link
+from videoparts.luma import small_luma
 from videoparts.reports.joints import Joint, JointCounter
 
 Pixels = npt.NDArray[np.uint8]
@@ -40,7 +41,7 @@ def joints(clip: list[tuple[Pixels, Pixels]]) -> list[Joint]:
 def test_agreement_is_that_of_the_labels_as_they_are_called(numbers: Pixels) -> None:
     clip = frames(4)
     for (before, old), (here, new), joint in zip(clip, clip[1:], joints(clip)[1:], strict=False):
-        lumas = link_luma(before), link_luma(here)
+        lumas = small_luma(before), small_luma(here)
         wanted = agreement_along(link(*lumas).backward, numbers[old], numbers[new], *lumas)
         assert joint.agreement(numbers) == wanted
         assert wanted is not None
@@ -50,7 +51,7 @@ def test_agreement_is_that_of_the_labels_as_they_are_called(numbers: Pixels) -> 
 @pytest.mark.parametrize("numbers", [SAME, MERGED])
 def test_flicker_is_that_of_three_frames(numbers: Pixels) -> None:
     clip = frames(3)
-    luma = [link_luma(pixels) for pixels, _ in clip]
+    luma = [small_luma(pixels) for pixels, _ in clip]
     first, second = link(luma[0], luma[1]), link(luma[1], luma[2])
     a, b = warp(numbers[clip[0][1]], first.backward), numbers[clip[1][1]]
     c = warp(numbers[clip[2][1]], second.forward)

@@ -13,8 +13,8 @@ import pytest
 from moving import coloured, moved, texture
 
 from videoparts.evaluation.metrics import temporal_agreement
-from videoparts.flow.links import link_luma
 from videoparts.frames import FrameBatch, Pixels
+from videoparts.luma import small_luma
 from videoparts.masks import Part, PartMasks
 from videoparts.reports.looks import Look
 from videoparts.reports.presence import Blink, Moment
@@ -215,7 +215,7 @@ class TestT:
         for frame in labels:  # worse and worse
             frame[random.random(frame.shape) < 0.1] = 2
         report = reported(pixels, labels)
-        lumas = [link_luma(frame) for frame in pixels]
+        lumas = [small_luma(frame) for frame in pixels]
         assert lumas[0].shape == (min(160, size[0]), min(160, size[0]) * 4 // 3)
         small = [cv2.resize(frame, lumas[0].shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT) for frame in labels]
         wanted = [temporal_agreement(small[i - 1], small[i], lumas[i - 1], lumas[i]) for i in range(1, 5)]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from moving import coloured, moved, texture
 
-from videoparts.flow.links import link_luma
 from videoparts.frames import Pixels
+from videoparts.luma import small_luma
 from videoparts.sampling.painted import painted
 
 BOX = np.s_[12:32, 180:225]
@@ -47,7 +47,7 @@ def test_letters_are_found_through_which_what_is_filmed_is_seen() -> None:
             cv2.putText(
                 frame, "what they say to each other", (60, 420), cv2.FONT_HERSHEY_DUPLEX, 1, grey, wide, cv2.LINE_AA
             )
-    before, here, after = (link_luma(coloured(frame)) for frame in frames)
+    before, here, after = (small_luma(coloured(frame)) for frame in frames)
     found = painted(here, [before, after])
     assert found is not None
     assert found[132:142, 22:180].mean() > 0.5

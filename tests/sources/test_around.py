@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -23,7 +23,7 @@ class Decoder:
         self.most = 0
         self._alive: list[weakref.ref[FrameBatch]] = []
 
-    def __call__(self, positions: Sequence[int], size: int) -> Iterator[FrameBatch]:
+    def __call__(self, positions: Sequence[int], size: int) -> Generator[FrameBatch, None, None]:
         assert size == 1
         assert list(positions) == sorted(set(positions))
         for position in positions:
@@ -37,7 +37,7 @@ class Decoder:
             yield batch
 
 
-def numbers(found: Iterator[Neighbourhood]) -> list[tuple[int | None, int, int | None]]:
+def numbers(found: Generator[Neighbourhood, None, None]) -> list[tuple[int | None, int, int | None]]:
     """What each shows: before, itself, after."""
     out = []
     for one in found:

@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 
 from ..clustering import Floats, kmeans, nearest
-from ..flow.dense import luma
 from ..frames import Pixels
+from ..luma import luma
 from ..sources.folder import read_picture
 from .label_folders import Clip, match_clips, read_labels
 from .metrics import (

@@ -35,11 +35,6 @@ _LEAST_SIDE = 32
 cv2.setNumThreads(1)
 
 
-def luma(pixels: Pixels) -> Pixels:
-    """The brightness (H, W) uint8 of a frame (H, W, 3) uint8 RGB, by the weights of ITU-R BT.601."""
-    return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-
-
 def dense_flow(a: Pixels, b: Pixels, preset: Preset = "medium") -> Flow:
     """The optical flow from ``a`` to ``b``: what is at (x, y) in ``a`` is at (x, y) + flow[y, x] in ``b``.
 

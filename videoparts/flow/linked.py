@@ -11,7 +11,8 @@ import torch
 from ..clock import StageClock
 from ..devices import on_all_cores
 from ..frames import FrameBatch, Pixels
-from .links import Link, Links, link, link_luma
+from ..luma import small_luma
+from .links import Link, Links, link
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ def linked(
             drawn.append(item)
             for pixels in frames(item).pixels:
                 with clock.stage("link"):
-                    here = link_luma(pixels)
+                    here = small_luma(pixels)
                 yield last, here
                 last = here
 

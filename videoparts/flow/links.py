@@ -1,6 +1,6 @@
 """How two consecutive frames hang together: the flow both ways, how far to trust it, and whether there is a cut.
 
-All of it on a small copy of the frames, `link_luma`, at most 160 pixels on the short side; flows are in its pixels.
+All of it on a small copy of the frames, `small_luma`, at most 160 pixels on the short side; flows are in its pixels.
 """
 
 from __future__ import annotations
@@ -12,12 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..frames import Pixels
-from .dense import Flow, Preset, dense_flow, fetch, inside, luma, targets
+from .dense import Flow, Preset, dense_flow, fetch, inside, targets
 
 Trust = npt.NDArray[np.float32]
 
-_SHORT_SIDE = 160  # pixels: more cost more and serve no better
-_HALVED = 6  # times that size: a larger frame is halved first. From closer the last step is too small to be exact
 _SLIP = 1.0  # square pixels that there and back may miss the start by,
 _SLIP_SHARE = 0.01  # and share of the squared lengths of both ways that comes on top
 _SAME_LUMA = 20.0  # levels of 255 by which the luma may change along the flow
@@ -29,7 +27,7 @@ _MOST_GAIN = 3.0  # contrast that rises or falls by more from frame to frame is 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Link:
-    """Two consecutive frames, each y x x pixels as `link_luma` gives them.
+    """Two consecutive frames, each y x x pixels as `small_luma` gives them.
 
     ``forward`` belongs to the pixels of the earlier frame and points into the later one, ``backward`` the other way
     round. ``warp(later, link.forward)`` is the later frame as the earlier one sees it.
@@ -53,23 +51,8 @@ class Link:
 Links = tuple[Link | None, ...]  # of each of some frames with the one before it; None: it is the first of all
 
 
-def link_luma(frame: Pixels) -> Pixels:
-    """The luma (y, x) uint8 of a frame (H, W, 3) uint8, shrunk to 160 pixels on the short side if it has more."""
-    plane = luma(frame)
-    height, width = plane.shape
-    scale = min(1.0, _SHORT_SIDE / min(height, width))
-    if scale == 1:
-        return plane
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    # Halving is the one step that OpenCV takes quickly: all at once takes ten times as long on a frame in 4K.
-    while min(plane.shape) >= _HALVED * _SHORT_SIDE and not (plane.shape[0] % 2 or plane.shape[1] % 2):
-        half = (plane.shape[1] // 2, plane.shape[0] // 2)
-        plane = np.asarray(cv2.resize(plane, half, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
 def link(earlier: Pixels, later: Pixels) -> Link:
-    """Link two frames, given as `link_luma`.
+    """Link two frames, given as `small_luma`.
 
     A pixel is trusted where flow there and back comes back to it (Sundaram, Brox, Keutzer: "Dense Point Trajectories by
     GPU-Accelerated Large Displacement Optical Flow", 2010, equation 5), where it keeps its brightness, and where most

@@ -84,6 +84,11 @@ class AboutFeatures:
         tuples = {name: tuple(given[name]) for name in ("size", "shape", "origin", "step", "resized")}
         return cls(**(given | tuples | {"settings": settings}))
 
+    def differences(self, settings: FeatureSettings, precision: str) -> list[str]:
+        """In what it differs from features of others: ``layer 9, not 11``."""
+        computed = [] if self.precision == precision else [f"precision {self.precision}, not {precision}"]
+        return self.settings.differences(settings) + computed
+
     def to_json(self) -> str:
         """All of it, as text."""
         return json.dumps(asdict(self))

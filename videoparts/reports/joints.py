@@ -15,8 +15,9 @@ import numpy.typing as npt
 from ..cropping import cropped
 from ..evaluation.metrics import counted_for_agreement
 from ..flow.dense import warp
-from ..flow.links import Link, link, link_luma
+from ..flow.links import Link, link
 from ..frames import Pixels
+from ..luma import small_luma
 from ..masks import PartMasks
 
 Mask = npt.NDArray[np.bool_]
@@ -25,7 +26,7 @@ Counts = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Joint:
-    """What is known of a frame and the two before it, on their active area in the size of links (`link_luma`)."""
+    """What is known of a frame and the two before it, on their active area in the size of links (`small_luma`)."""
 
     cut: bool  # the frame does not show what the one before shows, moved
     # (K, 3): how many pixels had the first label in the frame before and have the second now, where the flow can be
@@ -74,7 +75,7 @@ class JointCounter:
 
         ``known`` is its link to the frame before, where somebody has made it already.
         """
-        luma = link_luma(pixels)
+        luma = small_luma(pixels)
         small = np.asarray(cv2.resize(labels, luma.shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
         before, here = self._before, _Small(luma, small)
         joint = None if before is None else known or link(before.luma, luma)

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..flow.dense import Flow
-from ..flow.links import link, link_luma
+from ..flow.links import link
+from ..luma import small_luma
 from ..sources.around import Neighbourhood
 from .painted import Marks
 
@@ -48,8 +49,8 @@ class Lumas:
     @classmethod
     def of(cls, around: Neighbourhood) -> Lumas:
         """Those of frames of any size."""
-        before, after = (None if some is None else link_luma(some) for some in (around.before, around.after))
-        return cls(link_luma(around.frame.pixels[0]), before, after)
+        before, after = (None if some is None else small_luma(some) for some in (around.before, around.after))
+        return cls(small_luma(around.frame.pixels[0]), before, after)
 
 
 def flows_around(lumas: Lumas) -> list[Flow]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 from ..active_area import ActiveArea
 from ..frames import FrameBatch, Pixels
 from .selection import spread
 
-Read = Callable[[Sequence[int], int], Iterator[FrameBatch]]
+Read = Callable[[Sequence[int], int], Generator[FrameBatch, None, None]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -29,7 +29,7 @@ class Neighbourhood:
 
 def neighbourhoods(
     read: Read, selected: range, count: int, marked: int | None = None, *, beside: bool = True, among: int = 1
-) -> Iterator[Neighbourhood]:
+) -> Generator[Neighbourhood, None, None]:
     """At most ``count`` of the ``selected`` positions, as `spread` picks them, each with its neighbours if ``beside``.
 
     They are picked among every so many.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Protocol
 
 from ..active_area import ActiveArea
@@ -54,7 +54,7 @@ class Source(Protocol):
         """
         ...
 
-    def batches(self, size: int) -> Iterator[FrameBatch]:
+    def batches(self, size: int) -> Generator[FrameBatch, None, None]:
         """Every selected frame in presentation order, ``size`` frames a batch, the last one shorter.
 
         Memory stays bounded however slowly the batches are taken. Closing the iterator frees what it holds.
@@ -82,7 +82,7 @@ class Source(Protocol):
         """
         ...
 
-    def sample(self, count: int, size: int) -> Iterator[FrameBatch]:
+    def sample(self, count: int, size: int) -> Generator[FrameBatch, None, None]:
         """At most ``count`` selected frames, evenly spread (the middles of equal stretches), in order.
 
         The same frames, bit for bit, as `batches` gives under these indices.
@@ -91,7 +91,7 @@ class Source(Protocol):
 
     def sample_around(
         self, count: int, at: float | None = None, *, beside: bool = True, among: int = 1
-    ) -> Iterator[Neighbourhood]:
+    ) -> Generator[Neighbourhood, None, None]:
         """The frames that `sample` gives, one at a time, each with the selected frames before and after it.
 
         Args:

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..active_area import ActiveArea
-from ..flow.links import link_luma
 from ..frames import Pixels, why_too_slim
+from ..luma import small_luma
 from .selection import spread
 
 _LOOKED_AT = 16  # frames of a clip in which bars are to be seen before they are taken for such
@@ -43,7 +43,7 @@ def active_area(frames: Iterable[Pixels]) -> ActiveArea | None:
     low = high = None
     size = 0, 0
     for frame in frames:
-        luma, size = link_luma(frame), (frame.shape[0], frame.shape[1])
+        luma, size = small_luma(frame), (frame.shape[0], frame.shape[1])
         low = luma if low is None else np.minimum(low, luma)
         high = luma if high is None else np.maximum(high, luma)
         rows, columns = _black(low, high)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import replace
@@ -82,7 +82,7 @@ class FrameFolder:
             self._found.append(self._find_area())
         return self._found[0]
 
-    def batches(self, size: int) -> Iterator[FrameBatch]:
+    def batches(self, size: int) -> Generator[FrameBatch, None, None]:
         """Every selected picture in order; see `Source.batches`."""
         return self._read(self.selected, size)
 
@@ -97,13 +97,13 @@ class FrameFolder:
         """One picture; see `Source.frame`."""
         return self._batch([index])
 
-    def sample(self, count: int, size: int) -> Iterator[FrameBatch]:
+    def sample(self, count: int, size: int) -> Generator[FrameBatch, None, None]:
         """At most ``count`` selected pictures, evenly spread; see `Source.sample`."""
         return self._read(spread(self.selected, count), size)
 
     def sample_around(
         self, count: int, at: float | None = None, *, beside: bool = True, among: int = 1
-    ) -> Iterator[Neighbourhood]:
+    ) -> Generator[Neighbourhood, None, None]:
         """Sampled pictures with those before and after; see `Source.sample_around`."""
         pts = range(len(self._files))
         marked = None if at is None else seen_at(pts, self.info.time_base, self.selected, at, self.info.path)
@@ -114,7 +114,7 @@ class FrameFolder:
             return active_area(read_picture(self._files[position]) for position in looked_at(self._opened))
         return None
 
-    def _read(self, positions: Sequence[int], size: int) -> Iterator[FrameBatch]:
+    def _read(self, positions: Sequence[int], size: int) -> Generator[FrameBatch, None, None]:
         require_size(size)
         return (self._batch(positions[i : i + size]) for i in range(0, len(positions), size))
 

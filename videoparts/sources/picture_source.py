@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -44,7 +44,7 @@ class PictureSource:
         height, width, _ = pictures[0].pixels().shape
         self.info = VideoInfo(folder, height, width, len(self.selected), time_base=_ONE, rate=_ONE)
 
-    def batches(self, size: int) -> Iterator[FrameBatch]:
+    def batches(self, size: int) -> Generator[FrameBatch, None, None]:
         """Every selected picture in order; see `Source.batches`."""
         return self._read(self.selected, size)
 
@@ -63,13 +63,13 @@ class PictureSource:
         """One picture; see `Source.frame`."""
         return next(self._read([index], 1))
 
-    def sample(self, count: int, size: int) -> Iterator[FrameBatch]:
+    def sample(self, count: int, size: int) -> Generator[FrameBatch, None, None]:
         """At most ``count`` selected pictures, evenly spread; see `Source.sample`."""
         return self._read(spread(self.selected, count), size)
 
     def sample_around(
         self, count: int, at: float | None = None, *, beside: bool = True, among: int = 1
-    ) -> Iterator[Neighbourhood]:
+    ) -> Generator[Neighbourhood, None, None]:
         """Sampled pictures, each alone.
 
         Raises:
@@ -79,7 +79,7 @@ class PictureSource:
             raise SettingsError("pictures have no times: a point or a box can be given in a clip only")
         return neighbourhoods(self._read, self.selected, count, beside=False)
 
-    def _read(self, positions: Sequence[int], size: int) -> Iterator[FrameBatch]:
+    def _read(self, positions: Sequence[int], size: int) -> Generator[FrameBatch, None, None]:
         require_size(size)
         waiting: list[tuple[int, Pixels]] = []
         for position in positions:

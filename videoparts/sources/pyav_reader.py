@@ -134,7 +134,7 @@ def describe(container: InputContainer, stream: VideoStream, index: VideoIndex, 
     Raises:
         SourceError: no frame can be decoded.
     """
-    frame = _first_frame(container, stream, index)
+    frame = _first_frame(container, stream)
     if frame is None:
         raise SourceError(f"{path}: none of its frames can be decoded; make or copy the file again")
     # FFmpeg's angle counts against the clock; ours is the turn that makes the frame upright.
@@ -160,7 +160,7 @@ def describe(container: InputContainer, stream: VideoStream, index: VideoIndex, 
     )
 
 
-def _first_frame(container: InputContainer, stream: VideoStream, index: VideoIndex) -> VideoFrame | None:
+def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
     for packet in container.demux(stream):
         try:
             decoded = packet.decode()

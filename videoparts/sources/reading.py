@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
 from copy import copy
 from dataclasses import replace
@@ -54,7 +54,7 @@ class VideoFile(ABC):
                 self.note("bars", told(area))
         return self._found[0]
 
-    def batches(self, size: int) -> Iterator[FrameBatch]:
+    def batches(self, size: int) -> Generator[FrameBatch, None, None]:
         """Every selected frame in presentation order; see `Source.batches`."""
         require_size(size)
         return self._batches(self.selected, size)
@@ -75,14 +75,14 @@ class VideoFile(ABC):
             raise SourceError(f"{self.path}: frame {index} cannot be decoded; choose another, or make the file again")
         return batch
 
-    def sample(self, count: int, size: int) -> Iterator[FrameBatch]:
+    def sample(self, count: int, size: int) -> Generator[FrameBatch, None, None]:
         """At most ``count`` selected frames, evenly spread; see `Source.sample`."""
         require_size(size)
         return self._batches(spread(self.selected, count), size)
 
     def sample_around(
         self, count: int, at: float | None = None, *, beside: bool = True, among: int = 1
-    ) -> Iterator[Neighbourhood]:
+    ) -> Generator[Neighbourhood, None, None]:
         """Sampled frames with those before and after; see `Source.sample_around`."""
         base = self.index.time_base
         marked = None if at is None else seen_at(self.index.pts, base, self.selected, at, self.path)

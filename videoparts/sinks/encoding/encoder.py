@@ -78,7 +78,7 @@ _HABITS = {
 _OF_X264 = ("libx264", "libx264rgb", "libx265")
 _FAST = ("ultrafast", "superfast", "veryfast", "faster", "fast")
 _X264_SPEEDS = (*_FAST, "medium", "slow", "slower", "veryslow", "placebo", *"0123456789")
-_FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION: packets last as long as their frames
+FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION: packets last as long as their frames
 _BITS_A_PIXEL = 0.3  # for encoders that know no constant quality: plenty, so that the picture stays good
 
 # What plays everywhere first. Only the last few are for encoders that know nothing else.
@@ -173,7 +173,7 @@ def _open(
     if like.pixel_aspect != 1:
         context.sample_aspect_ratio = like.pixel_aspect
     apply_tags(context, tags(like, context.pix_fmt, codec))
-    context.flags |= _FRAME_DURATION
+    context.flags |= FRAME_DURATION
     # PyAV asks for threads within a frame, which costs x264 quality; AUTO lets it work on several frames.
     context.thread_type = "AUTO"
     context.thread_count = encoding.threads

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from ...clock import StageClock
@@ -48,11 +47,8 @@ class LabelImages(FrameSink):
         self._folder = AtomicFolder(path, is_our_png)
         super().__init__(path, [self._folder], inputs)
         self._palette = palette_png(palette() if colours is None else colours)
-        self._clock = clock
+        self._clock = clock or StageClock()
 
     def _frame(self, masks: PartMasks, i: int, stem: str) -> None:
-        with self._stage():
+        with self._clock.stage("write"):
             (self._folder.temporary / f"{stem}.png").write_bytes(png(masks.labels[i], self._palette))
-
-    def _stage(self) -> AbstractContextManager[None]:
-        return self._clock.stage("write") if self._clock else nullcontext()

@@ -15,7 +15,7 @@ from av.container import OutputContainer
 
 from ...frames import Pixels, VideoInfo
 from ..encoding.colour import FrameMaker, apply_tags, tags_for
-from ..encoding.encoder import encoding_errors
+from ..encoding.encoder import FRAME_DURATION, encoding_errors
 
 if TYPE_CHECKING:  # generic in PyAV's stubs only
     _Packet = av.Packet[av.VideoStream]
@@ -24,7 +24,6 @@ LONG_SIDE = 854  # pixels: 480p of a wide picture
 GROUP = 12  # frames between key frames: what a seek decodes at most
 
 _MILLISECOND = Fraction(1, 1000)  # what WebM counts its times in
-_FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION: packets last as long as their frames
 _OPTIONS = {
     "deadline": "realtime",
     "cpu-used": "8",
@@ -102,7 +101,7 @@ class Proxy:
             stream.time_base = stream.codec_context.time_base = _MILLISECOND
             tags = tags_for(self._like, "yuv420p", "libvpx-vp9")
             apply_tags(stream, tags)
-            stream.codec_context.flags |= _FRAME_DURATION
+            stream.codec_context.flags |= FRAME_DURATION
             stream.codec_context.thread_type = "AUTO"
             stream.codec_context.options = dict(_OPTIONS)
             stream.codec_context.open()

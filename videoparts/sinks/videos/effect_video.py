@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -73,7 +72,7 @@ class EffectVideo:
         audio: bool = True,
         clock: StageClock | None = None,
     ) -> None:
-        self._effect, self._covered, self._count, self._clock = effect, covered, count, clock
+        self._effect, self._covered, self._count, self._clock = effect, covered, count, clock or StageClock()
         self._transparent = transparent
         self._video: VideoFiles[Any]
         if transparent:
@@ -97,21 +96,18 @@ class EffectVideo:
         """Change and encode some frames, later ones than those before."""
         for i, mattes in enumerate(masks.mattes_of(self._count)):
             one = masks.frames[i : i + 1]
-            with self._stage("effect"):
+            with self._clock.stage("effect"):
                 matte = self._covered.matte(mattes)
                 if not self._transparent:
                     one = replace(one, pixels=self._effect(one.pixels[0], matte)[None])
-            with self._stage("encode"):
+            with self._clock.stage("encode"):
                 self._video.write(PartMasks(one, masks.labels[i : i + 1], mattes=matte[None, None]))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._stage("encode"):
+        with self._clock.stage("encode"):
             self._video.__exit__(kind, error, trace)
-
-    def _stage(self, name: str) -> AbstractContextManager[None]:
-        return self._clock.stage(name) if self._clock else nullcontext()
 
 
 class _Frames(VideoFiles[Pixels]):

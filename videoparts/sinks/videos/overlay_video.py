@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
 
@@ -56,7 +55,7 @@ class OverlayVideo:
         self._settings = settings = settings or OverlaySettings()
         self._colours = palette() if colours is None else colours
         self._paint = side_by_side if settings.side_by_side else paint
-        self._clock = clock
+        self._clock = clock or StageClock()
         self._video = VideoFile(
             Path(path),
             like,
@@ -81,9 +80,9 @@ class OverlayVideo:
         frames, look = masks.frames, self._settings
         for i in range(len(masks)):
             one = slice(i, i + 1)
-            with self._stage("paint"):
+            with self._clock.stage("paint"):
                 painted = self._paint(frames.pixels[one], masks.labels[one], self._colours, look.alpha, look.outline)
-            with self._stage("encode"):
+            with self._clock.stage("encode"):
                 self._video.write(painted[0], int(frames.pts[i]), int(frames.index[i]))
 
     def __exit__(
@@ -92,8 +91,5 @@ class OverlayVideo:
         if kind is not None:
             self._video.abort()
             return
-        with self._stage("encode"):
+        with self._clock.stage("encode"):
             self._video.finish()
-
-    def _stage(self, name: str) -> AbstractContextManager[None]:
-        return self._clock.stage(name) if self._clock else nullcontext()
