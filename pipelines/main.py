@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except VideoPartsError as error:
         return _fail(str(error), error.status)
     except KeyboardInterrupt as stop:
-        print(f"\nvideoparts: {stop.args[0] if stop.args else 'stopped; nothing was written'}", file=sys.stderr)
+        after = "\n" if sys.stderr.isatty() else ""  # the terminal has shown ^C
+        print(f"{after}videoparts: {stop.args[0] if stop.args else 'stopped; no result was written'}", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone, as in: videoparts info | head -1
         discard_output()

@@ -11,7 +11,7 @@ from videoparts.errors import ClipsFailedError, SettingsError, SourceError
 from videoparts.features import Extractor
 from videoparts.pictures.check import CheckedPicture, checked
 from videoparts.sources.base import Source
-from videoparts.sources.folder import SUFFIXES, passed_over
+from videoparts.sources.folder import SUFFIXES, alpha_dropped, passed_over
 from videoparts.sources.picture_set import Picture, pictures_of
 from videoparts.sources.picture_source import PictureSource
 
@@ -55,7 +55,7 @@ def looked_at(pictures: Sequence[Picture], extractor: Extractor, terminal: Termi
     if not looked.good:
         first, *more = looked.left_out.values()
         raise SourceError(f"{first}; and none of the {len(more)} others can be used either" if more else first)
-    terminal.note(*looked.left_out.values())
+    terminal.note(*looked.left_out.values(), *alpha_dropped("among them", sum(one.alpha for one in looked.good)))
     return looked
 
 

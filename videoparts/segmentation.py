@@ -16,7 +16,7 @@ from .cache import FeatureCache
 from .clock import StageClock
 from .config import RefineSettings
 from .cropping import Cropping
-from .devices import on_all_cores, on_device
+from .devices import MOST_AT_A_TIME, on_all_cores, on_device
 from .features import Extractor, Features
 from .flow.carrying import carried
 from .flow.keyframes import at_a_time, interval
@@ -28,9 +28,8 @@ from .frames import FrameBatch, Pixels
 from .grid import Grid
 from .masks import PartMasks
 from .parts.model import PartModel
-from .refine.mattes import agreeing_matte
-from .refine.pixels import colours_of, label_pixels, matte_pixels, working_scores
-from .refine.specks import each_without_specks
+from .pixel_labels import PixelLabels
+from .refine.pixels import working_scores
 from .sources.base import Source
 from .stream import mapped, prefetch
 
@@ -105,15 +104,18 @@ def _segment(
     with ExitStack() as stack:
         decoded = prefetch(clock.timed("decode", mapped(cropping.cropped, source.batches(extractor.batch_size))))
         batches = stack.enter_context(closing(decoded))
-        items = stack.enter_context(closing(_linked(batches, lambda batch: batch, settings, clock)))
-        if (every := interval(settings.keys, source.info, extractor.device)) > 1:
+        every = interval(settings.keys, source.info, extractor.device)
+        wanted = every > 1 or settings.window > 1
+        items = stack.enter_context(closing(_linked(batches, lambda batch: batch, clock, wanted=wanted)))
+        if every > 1:
             most = at_a_time(every, source.info)
             scored = carried(items, every, settings.tolerance, source.selected.index, score, clock, most)
         else:
             scored = on_all_cores(lambda item: Scored(*item, score(item[0])), items, extractor.device)
         stack.enter_context(closing(scored))
-        labelled = _labelled(scored, numbers, extractor.device, settings, matte, clock)
-        for masks in stack.enter_context(closing(labelled)):
+        steps = PixelLabels(extractor.device, settings, matte, numbers, clock)
+        most = at_a_time(extractor.batch_size, source.info)
+        for masks in stack.enter_context(closing(_labelled(scored, steps, settings.window, most))):
             if chances:
                 masks = replace(masks, chances=np.stack([kept.pop(i) for i in masks.frames.index.tolist()]))
             yield cropping.whole(masks)
@@ -156,17 +158,18 @@ def segment_again(
     cropping = Cropping(active_area)
     within_bars = ((cropping.cropped(batch), chances) for batch, chances in frames)
     with ExitStack() as stack:
-        items = stack.enter_context(closing(_linked(within_bars, lambda given: given[0], settings, clock)))
+        wanted = settings.window > 1
+        items = stack.enter_context(closing(_linked(within_bars, lambda given: given[0], clock, wanted=wanted)))
         scored = stack.enter_context(closing(on_all_cores(score, items, cpu)))
-        labelled = stack.enter_context(closing(_labelled(scored, numbers, cpu, settings, False, clock)))
-        yield from map(cropping.whole, labelled)
+        steps = PixelLabels(cpu, settings, numbers=numbers, clock=clock)
+        yield from map(cropping.whole, stack.enter_context(closing(_labelled(scored, steps, settings.window))))
 
 
 def _linked(
-    items: Iterable[T], frames: Callable[[T], FrameBatch], settings: RefineSettings, clock: StageClock
+    items: Iterable[T], frames: Callable[[T], FrameBatch], clock: StageClock, *, wanted: bool
 ) -> Generator[tuple[T, Links], None, None]:
-    """`linked`, where a later stage needs it."""
-    if settings.window > 1 or settings.keys > 1:
+    """`linked`, where a later stage wants it."""
+    if wanted:
         yield from linked(items, frames, clock)
     else:
         yield from ((item, ()) for item in items)
@@ -180,49 +183,18 @@ def _all_shown(parts: PartModel) -> tuple[PartModel, Pixels | None]:
 
 
 def _labelled(
-    scored: Iterable[Scored],
-    numbers: Pixels | None,
-    device: torch.device,
-    settings: RefineSettings,
-    matte: bool,
-    clock: StageClock,
+    scored: Iterable[Scored], steps: PixelLabels, window: int, most: int = MOST_AT_A_TIME
 ) -> Generator[PartMasks, None, None]:
     """From scores to labels. Averaging over frames needs them in order; what is before and after works on several at a
-    time."""
-
-    def counted(scored: Scored) -> Scored:
-        with clock.stage("refine"):
-            scores = scored.scores.to(device)  # those that were carried along the flow are on the CPU
-            return replace(scored, scores=scores, colours=colours_of(scores, on_device(scored.frames.pixels, device)))
-
-    @torch.inference_mode()
-    def full_size(steady: Scored) -> tuple[Scored, torch.Tensor, torch.Tensor | None]:
-        with clock.stage("refine"):
-            frames = on_device(steady.frames.pixels, device)
-            if matte:
-                return steady, *matte_pixels(steady.scores, frames, settings, steady.colours)
-            return steady, label_pixels(steady.scores, frames, settings, steady.colours), None
-
-    def cleaned(found: tuple[Scored, torch.Tensor, torch.Tensor | None]) -> PartMasks:
-        steady, given, covered = found
-        with clock.stage("refine"):
-            first = given.cpu().numpy()
-            labels = each_without_specks(first, steady.scores.cpu().numpy(), settings.specks)
-            mattes = None
-            if covered is not None:
-                each = zip(covered.cpu().numpy(), labels, first, strict=True)
-                mattes = np.stack([agreeing_matte(*one) for one in each])
-            shown = labels if numbers is None else numbers[labels]
-            return PartMasks(steady.frames, shown, mattes, links=steady.links or None)
-
+    time, ``most`` at most."""
+    cpu = torch.device("cpu")
     with ExitStack() as stack:
-        coloured = stack.enter_context(closing(on_all_cores(counted, scored, device)))
-        averaged = stack.enter_context(closing(windowed(coloured, settings.window, clock)))
-        cpu = torch.device("cpu")
-        if device.type == "cpu":
-            labelled = on_all_cores(lambda steady: cleaned(full_size(steady)), averaged, cpu)
+        coloured = stack.enter_context(closing(on_all_cores(steps.coloured, scored, steps.device, most)))
+        averaged = stack.enter_context(closing(windowed(coloured, window, steps.clock)))
+        if steps.device.type == "cpu":
+            labelled = on_all_cores(lambda steady: steps.cleaned(steps.full_size(steady)), averaged, cpu, most)
         else:  # a GPU is told what to do by one thread, and what is left for the CPU is done on all of its cores
-            labelled = on_all_cores(cleaned, map(full_size, averaged), cpu)
+            labelled = on_all_cores(steps.cleaned, map(steps.full_size, averaged), cpu, most)
         yield from stack.enter_context(closing(labelled))
 
 

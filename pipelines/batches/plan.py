@@ -24,8 +24,9 @@ from .journal import Entry, stamp_of
 State = Literal["to do", "done", "failed", "bad", "left"]
 
 _CLIPS = "clips.json"
-_FIT = 5.0  # seconds to learn the parts of a clip, its frames' features being there
-_BESIDE = 1.4  # what everything takes, over the ViT alone
+_FIT = 2.0  # seconds to learn the parts of a clip, its frames' features being there
+_BESIDE = 0.3  # of what the ViT takes for a frame: all else that is done with it
+_BETWEEN = 0.1  # of the frames the ViT sees, beside the regular key frames, since these do not agree on them
 
 
 @dataclass(frozen=True)
@@ -85,19 +86,23 @@ class Plan:
         skipped = [{"path": str(one.path), "reason": one.reason} for one in self.skipped]
         return {"kind": "plan", "clips": clips, "skipped": skipped}
 
-    def seconds(self, frame: float, like: Planned, jobs: int) -> float | None:
+    def seconds(self, frame: float, like: Planned, jobs: int, *, keys: int, sampled: int) -> float | None:
         """About how long the clips to do take; None: the number of frames is not known.
 
         Args:
             frame: what the ViT takes for a frame of the clip ``like``.
             like: one of the clips.
             jobs: how many are done at a time, each with its share of the machine, as the measured one had.
+            keys: frames from one key frame to the next, of `RefineSettings`.
+            sampled: frames of each clip that are learned from; 0 where its parts are known.
         """
         if self.frames is None or like.size is None:
             return None
         todo = self.of("to do")
-        patches = sum((one.frames or 0) * _aspect(one) for one in todo)
-        return (frame * _BESIDE * patches / _aspect(like) + _FIT * len(todo)) / min(jobs, len(todo))
+        each = _BESIDE + (1 if keys == 1 else 1 / keys + _BETWEEN)
+        looks = sum((each * (one.frames or 0) + min(sampled, one.frames or 0)) * _aspect(one) for one in todo)
+        fits = _FIT * len(todo) if sampled else 0
+        return (frame * looks / _aspect(like) + fits) / min(jobs, len(todo))
 
 
 _WORDS: dict[State, str] = {

@@ -135,7 +135,10 @@ class BatchRun:
             return None
         events = [*engine.run([Task("measure", (todo[0].clip,))])]
         frame = next((event.seconds for event in events if event.seconds is not None), None)
-        return None if frame is None else plan.seconds(frame, todo[0], engine.jobs)
+        if frame is None:
+            return None
+        sampled = 0 if self._batch.model_file is not None else self._batch.fit.frames
+        return plan.seconds(frame, todo[0], engine.jobs, keys=self._batch.refine.keys, sampled=sampled)
 
     def _fit(self, plan: Plan, engine: Engine, progress: Progress) -> None:
         """One part model of all clips, unless an earlier run has kept it."""

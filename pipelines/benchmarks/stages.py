@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
 from typing import TypeVar
@@ -23,8 +22,8 @@ from videoparts.frames import FrameBatch, Pixels
 from videoparts.painting.overlay import paint
 from videoparts.painting.palette import palette
 from videoparts.parts.model import PartModel
-from videoparts.refine.pixels import colours_of, label_pixels, working_scores
-from videoparts.refine.specks import each_without_specks
+from videoparts.pixel_labels import PixelLabels
+from videoparts.refine.pixels import working_scores
 from videoparts.resize import resize
 from videoparts.sinks.encoding.content import RGB
 from videoparts.sinks.encoding.encoder import Encoding
@@ -90,7 +89,8 @@ class Stages:
         }
         if self._carrying:
             self._scored = list(self._carry())
-        self._coloured = list(self._on_cores(self._with_colours, self._scored))
+        self._labels_of = PixelLabels(self._device, refine)
+        self._coloured = list(self._on_cores(self._labels_of.coloured, self._scored))
         self._steady = list(self._average())
         self._labels = list(self._on_cores(self._labelled, self._steady))
         self._painted = list(self._paint())
@@ -178,7 +178,7 @@ class Stages:
     def _upsample(self) -> Iterator[object]:
         """To the working picture, whose colours are counted, before scores are averaged, and to pixels after it."""
         yield from self._on_cores(self._placed, range(len(self._batches)))
-        yield from self._on_cores(self._with_colours, self._scored)
+        yield from self._on_cores(self._labels_of.coloured, self._scored)
         yield from self._on_cores(self._labelled, self._steady)
 
     def _paint(self) -> Iterator[tuple[FrameBatch, Pixels]]:
@@ -215,13 +215,8 @@ class Stages:
     def _placed(self, number: int) -> torch.Tensor:
         return working_scores(self._chances[number], self.grid, self._batches[number].size)
 
-    def _with_colours(self, scored: Scored) -> Scored:
-        scores = scored.scores.to(self._device)  # those that were carried along the flow are on the CPU
-        return replace(scored, scores=scores, colours=colours_of(scores, self._there(scored.frames)))
-
     def _labelled(self, steady: Scored) -> Pixels:
-        labels = label_pixels(steady.scores, self._there(steady.frames), self._refine, steady.colours).cpu().numpy()
-        return each_without_specks(labels, steady.scores.cpu().numpy(), self._refine.specks)
+        return self._labels_of.cleaned(self._labels_of.full_size(steady)).labels
 
     def _on_cores(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         @torch.inference_mode()

@@ -326,6 +326,20 @@ class TestPyAV:
             for i, pixels in zip(batch.index, batch.pixels, strict=True):
                 assert np.array_equal(pixels, got[int(i)])
 
+    def test_frames_that_all_have_one_time_are_counted(self, tmp_path: Path) -> None:
+        path = tmp_path / "timeless.mp4"
+        timed = Clip(frames=30, options={"bf": "0"}).write(tmp_path / "a.mp4")
+        with av.open(str(timed)) as given, av.open(str(path), "w") as out:
+            stream = out.add_stream_from_template(given.streams.video[0])
+            for packet in given.demux(video=0):
+                if packet.size:
+                    packet.pts = packet.dts = 0
+                    packet.stream = stream
+                    out.mux(packet)
+        for decoder in ("pyav", "auto"):
+            got = frames(read(self.open(path, decoder=decoder)))
+            assert [(i, number(pixels)) for i, pixels in got.items()] == [(i, i) for i in range(30)]
+
     @pytest.mark.parametrize(
         "clip",
         [
@@ -518,6 +532,11 @@ class TestFolder:
         with pytest.raises(SourceError, match=r"a\.jpg and a\.png"):
             open_source(tmp_path)
 
+    def test_stems_that_are_one_where_case_does_not_count(self, tmp_path: Path) -> None:
+        folder(tmp_path, ["Cat.png", "cat.jpg"])
+        with pytest.raises(SourceError, match=r"would give the same names"):
+            open_source(tmp_path)
+
     @pytest.mark.parametrize("keep", [0, 30, -40])
     def test_a_corrupt_picture_is_named(self, tmp_path: Path, keep: int) -> None:
         folder(tmp_path, ["a.png", "b.png"])
@@ -550,8 +569,9 @@ class TestFolder:
     )
     def test_every_kind_becomes_eight_bit_rgb(self, tmp_path: Path, name: str, picture_: Image.Image) -> None:
         picture_.save(tmp_path / name)
-        pixels = read(open_source(tmp_path))[0].pixels
-        assert np.array_equal(pixels, np.full((1, 4, 6, 3), 99, np.uint8))
+        source = open_source(tmp_path)
+        assert np.array_equal(read(source)[0].pixels, np.full((1, 4, 6, 3), 99, np.uint8))
+        assert any("1 picture with an alpha channel" in note for note in source.notes) == ("alpha" in name)
 
     def test_sixteen_bit_colour_tiff(self, tmp_path: Path) -> None:
         samples = np.full((4, 6, 3), 257 * 99, np.uint16)

@@ -16,7 +16,7 @@ from .links import Link
 
 _HELD = 128 << 20  # bytes of frames between two key frames: large frames have them closer together
 _AT_WORK = 1 << 30  # bytes of frames that are waited for or worked on, about
-_STAGES = 3  # of `carrying.carried`, which work side by side
+_STAGES = 3  # that work side by side, those of `carrying.carried` or of `segment`
 
 
 def interval(every: int, info: VideoInfo, device: torch.device | None = None) -> int:
@@ -35,15 +35,16 @@ def interval(every: int, info: VideoInfo, device: torch.device | None = None) ->
     return 1 if apart == 2 and device is not None and device.type == "cuda" else apart
 
 
-def at_a_time(every: int, info: VideoInfo) -> int:
-    """How many stretches each stage may work on, whatever the number of cores, so that memory is bounded.
+def at_a_time(frames: int, info: VideoInfo) -> int:
+    """How many stretches or batches of so many frames each stage may work on, whatever the number of cores, so that
+    memory is bounded.
 
     >>> from fractions import Fraction
     >>> hd, uhd = (VideoInfo("", y, x, None, Fraction(1), Fraction(25)) for y, x in ((1080, 1920), (2160, 3840)))
     >>> at_a_time(8, hd), at_a_time(5, uhd)
     (7, 2)
     """
-    return max(1, _AT_WORK // (_STAGES * every * info.height * info.width * 3))
+    return max(1, _AT_WORK // (_STAGES * frames * info.height * info.width * 3))
 
 
 def surrounding(first: int, stop: int | None, every: int) -> tuple[int, int | None]:

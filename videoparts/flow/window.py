@@ -138,8 +138,11 @@ class _Frames:
         return replace(batch, scores=planes.to(batch.scores.device), colours=colours)
 
     def _each(self, function: Callable[[T], R], items: Sequence[T]) -> list[R]:
-        """``function`` of every item, on several cores: OpenCV lets other threads run meanwhile."""
-        return list(ordered(function, items, max(1, min(self._workers, len(items)))))
+        """``function`` of every item; of the many that a GPU is given, on several cores: OpenCV lets other threads run
+        meanwhile."""
+        if len(items) == 1:
+            return [function(items[0])]
+        return list(ordered(function, items, min(self._workers, len(items))))
 
 
 def _average(held: list[_Held], at: int, reach: int) -> Scores:

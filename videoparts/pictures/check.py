@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ..errors import SourceError
 from ..grid import why_unusable
+from ..sources.folder import has_alpha
 from ..sources.picture_set import Picture
 from ..stream import ordered
 
@@ -22,6 +23,7 @@ class CheckedPicture:
     picture: Picture
     size: tuple[int, int]  # (height, width), upright
     sha256: str  # of the file
+    alpha: bool = False  # whether it has an alpha channel, which is not looked at
 
 
 def checked(
@@ -41,13 +43,14 @@ def checked(
     def look(picture: Picture) -> CheckedPicture | str:
         try:
             height, width, _ = picture.pixels().shape
+            alpha = has_alpha(picture.path)
             content = hashlib.sha256(picture.path.read_bytes()).hexdigest()
         except SourceError as error:
             return str(error)
         except OSError as error:
             return f"{picture.path}: {error.strerror or error}; check its permissions"
         why = why_unusable((height, width), patch)
-        return CheckedPicture(picture, (height, width), content) if why is None else f"{picture.path}: {why}"
+        return CheckedPicture(picture, (height, width), content, alpha) if why is None else f"{picture.path}: {why}"
 
     good: list[CheckedPicture] = []
     bad: dict[str, str] = {}

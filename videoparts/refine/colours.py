@@ -50,11 +50,10 @@ class Colours:
         reach = round(_BESIDE * min(whole.shape[2:]))
         beside = (box((whole > 0.5).float(), reach) > 0) & (whole < 1 - _CERTAIN)
         kinds = torch.cat([beside, whole > _CERTAIN], 1)
-        counts = [
-            torch.stack([torch.bincount(colour[kind], minlength=math.prod(_LEVELS)) for kind in both])
-            for colour, both in zip(_colour(picture), kinds, strict=True)
-        ]
-        return cls(picture, torch.stack(counts).int().cpu())
+        counts = torch.zeros(len(whole), 2, math.prod(_LEVELS), dtype=torch.int32, device=whole.device)
+        colour = _colour(picture).flatten(1)[:, None].expand(-1, 2, -1)
+        counts.scatter_add_(2, colour, kinds.flatten(2).int())  # whole numbers: in any order the sum is the same
+        return cls(picture, counts.cpu())
 
     def log_odds(self) -> torch.Tensor:
         """What each pixel's colour tells: (N, y, x) float32, above 0 for the object, on the device of the picture."""

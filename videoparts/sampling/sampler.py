@@ -218,11 +218,15 @@ class Sampler:
             yield from done
 
     def _among(self, source: Source, count: int) -> int:
-        """Every so many frames are those to choose from: all, where they may not follow each other."""
-        among = interval(self.keys, source.info, self.extractor.device) if self.settings.motion == "auto" else 1
-        while among > 1 and len(source.selected) < among * count * _ENOUGH:
-            among //= 2
-        return among if among >= _FAR else 1
+        """Every so many frames are those to choose from: all, where they may not follow each other.
+
+        Of few frames, key frames and as many between as leave enough, evenly: what divides their distance.
+        """
+        if self.settings.motion == "off":
+            return 1
+        apart = interval(self.keys, source.info, self.extractor.device)
+        enough = [d for d in range(_FAR, apart + 1) if len(source.selected) >= d * count * _ENOUGH]
+        return max((d for d in enough if apart % d == 0), default=1)
 
 
 @dataclass(frozen=True)

@@ -52,11 +52,13 @@ def open_folder(path: Path, settings: SourceSettings) -> FrameFolder:
     if not files:
         raise SourceError(f"{path}: the folder holds no pictures; give one with {', '.join(SUFFIXES)} files")
     _require_own_stems(path, files)
-    height, width = _require_one_size(path, files)
+    heads = [_head(file) for file in files]
+    height, width = _require_one_size(path, files, [size for size, _ in heads])
     rate = exact_rate(settings.fps)
     selected = select(range(len(files)), 1 / rate, rate, settings, path)
     info = VideoInfo(path, height, width, frames=len(selected), time_base=1 / rate, rate=rate)
-    return FrameFolder(files, info, selected, passed_over(path, entries))
+    notes = passed_over(path, entries) + alpha_dropped(path.name, sum(alpha for _, alpha in heads))
+    return FrameFolder(files, info, selected, notes)
 
 
 class FrameFolder:
@@ -201,18 +203,36 @@ def passed_over(path: Path, entries: Iterable[Path]) -> list[str]:
     return [f"{path.name} holds {more} more, of kinds that are not read ({kinds}); make .png files of them"]
 
 
+def alpha_dropped(name: str, count: int) -> list[str]:
+    """What to say of so many pictures with an alpha channel: one line, or none."""
+    if not count:
+        return []
+    return [
+        f"{name}: {counted(count, 'picture')} with an alpha channel, which is not looked at; where that matters, put "
+        "the pictures on a background"
+    ]
+
+
+def has_alpha(file: Path) -> bool:
+    """Whether a picture has an alpha channel, or a transparent colour, as its head tells.
+
+    Raises:
+        SourceError: it cannot be opened.
+    """
+    return _head(file)[1]
+
+
 def _require_own_stems(path: Path, files: Sequence[Path]) -> None:
     seen: dict[str, Path] = {}
     for file in files:
-        other = seen.setdefault(file.stem, file)
+        other = seen.setdefault(file.stem.casefold(), file)  # for file systems to which a.png is A.png
         if other is not file:
             raise SourceError(
                 f"{path}: {other.name} and {file.name} would give the same names to results; keep one of them"
             )
 
 
-def _require_one_size(path: Path, files: Sequence[Path]) -> tuple[int, int]:
-    sizes = [_size(file) for file in files]
+def _require_one_size(path: Path, files: Sequence[Path], sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
     counts: dict[tuple[int, int], int] = {}
     for size in sizes:
         counts[size] = counts.get(size, 0) + 1
@@ -227,20 +247,20 @@ def _require_one_size(path: Path, files: Sequence[Path]) -> tuple[int, int]:
     return usual
 
 
-def _size(file: Path) -> tuple[int, int]:
-    """(height, width), upright, from the picture's head."""
+def _head(file: Path) -> tuple[tuple[int, int], bool]:
+    """(height, width), upright, and whether there is an alpha channel, from the picture's head."""
     try:
         with Image.open(file) as image:
             width, height = image.size
             turned = image.getexif().get(_ORIENTATION, 1) in _TURNED
+            return ((width, height) if turned else (height, width)), image.has_transparency_data
     except UnidentifiedImageError:
         height, width = _with_ffmpeg(file).shape[:2]
-        return height, width
+        return (height, width), False
     except Image.DecompressionBombError:
         raise _too_large(file) from None
     except (OSError, ValueError, SyntaxError) as error:
         raise broken_picture(file, "the picture cannot be opened", error) from None
-    return (width, height) if turned else (height, width)
 
 
 def _with_ffmpeg(file: Path) -> Pixels:

@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import Literal
 
 import av
+import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from ..errors import SourceError
 
 Stamp = Literal["pts", "dts"]
+
+# More than so many frames of one time, on average, make times useless. Two there may be: the fields of a picture.
+_FEW_TIMES = 3
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def _why(path: Path, error: Exception) -> str:
 
 
 def scan(container: InputContainer, stream: VideoStream, path: Path) -> VideoIndex:
-    """Read every packet of ``stream`` once. Memory: 25 bytes a frame.
+    """Read every packet of ``stream`` once. Memory: at most 50 bytes a frame.
 
     Raises:
         SourceError: there is no frame.
@@ -145,12 +149,14 @@ def scan(container: InputContainer, stream: VideoStream, path: Path) -> VideoInd
     stamp: Stamp | None = "dts" if guessed and times != decode_times else "pts"
     if missing_pts or (guessed and stream.codec_context.has_b_frames):
         stamp = None
+    if len(np.unique(times)) * _FEW_TIMES < len(times):
+        stamp = None  # who wrote the file gave them no thought
     if stamp != "pts":
-        if missing_dts or len(set(decode_times)) < len(decode_times):
+        if missing_dts or len(np.unique(decode_times)) < len(decode_times):
             stamp, time_base = None, 1 / Fraction(stream.average_rate or stream.guessed_rate or 25)
             decode_times = array("q", range(len(times)))
         times = decode_times
-    shown = array("q", sorted(set(times)))
+    shown = array("q", np.unique(times).tobytes())  # sorted
     marks = _key_positions(shown, times, keys)
     # AVI counts the empty places between frames, and after the last, too. FFmpeg passes over them; times tell of them.
     numbered = guessed and stamp is not None and len(shown) > 1

@@ -35,11 +35,12 @@ def pictures_of(given: Sequence[Path]) -> list[Picture]:
         SourceError: a path is not there, a folder holds no picture, or two pictures have one name.
     """
     files = [file for path in given for file in _files(path)]
-    stems = Counter(file.stem for file in files)
-    names = [file.name if stems[file.stem] > 1 else file.stem for file in files]
-    counts = Counter(names)
+    # Alike whatever their case, for file systems to which a.png is A.png.
+    stems = Counter(file.stem.casefold() for file in files)
+    names = [file.name if stems[file.stem.casefold()] > 1 else file.stem for file in files]
+    counts = Counter(name.casefold() for name in names)
     for name, file in zip(names, files, strict=True):
-        if counts[name] > 1:
+        if counts[name.casefold()] > 1:
             raise SourceError(f"{file}: another picture is called {name} too; rename one of them")
     return [Picture(file, name) for file, name in zip(files, names, strict=True)]
 

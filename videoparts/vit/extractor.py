@@ -31,7 +31,7 @@ from .naming import Tensors, timm_name
 from .openvino_blocks import OpenVinoBlocks
 from .plain_block import all_plain, is_plain
 from .positions import embeddings, resampling_of
-from .precision import precision_name, resolve_precision
+from .precision import exact_convolutions, precision_name, resolve_precision
 from .rounded_block import RoundedBlock
 from .shifts import Seen, seen_in_turn
 from .weights import Weights, find_weights
@@ -216,7 +216,8 @@ class ViTExtractor:
         """What the first block is given (N, t, D), and the rotation that all are."""
         images = images.to(self.device)
         images = images.to(self.dtype) / 255 if images.dtype == torch.uint8 else images.to(self.dtype)
-        x = F.conv2d(images, self._patch_weight, self._patch_bias, stride=grid.stride)
+        with exact_convolutions(self.device, self.dtype):
+            x = F.conv2d(images, self._patch_weight, self._patch_bias, stride=grid.stride)
         x = x.flatten(2).transpose(1, 2)
         positions, rope = self._embeddings((grid.rows, grid.columns))
         if positions is not None:
