@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .sinks.images.label_images import LabelImages as LabelImages
     from .sinks.videos.overlay_video import OverlayVideo as OverlayVideo
     from .sources import open_source as open_source
+    from .sources.base import Source as Source
     from .stream import prefetch as prefetch
     from .vit.extractor import ViTExtractor as ViTExtractor
 
@@ -74,6 +75,7 @@ _HOMES = {
     "LabelImages": "sinks.images.label_images",
     "OverlayVideo": "sinks.videos.overlay_video",
     "open_source": "sources",
+    "Source": "sources.base",
     "prefetch": "stream",
     "ViTExtractor": "vit.extractor",
 }

@@ -25,7 +25,7 @@ from videoparts.sources import open_source
 
 SINKS = [ProResParts, ProResPacked, WebMParts]
 PARTS = [Part(n, name, (9, 9, 9)) for n, name in ((1, "head"), (2, "left ear/tip"), (4, "ÄÖ"), (7, "tail"), (9, "leg"))]
-NAMES = ["01-head", "02-left-ear-tip", "04", "07-tail", "09-leg"]
+NAMES = ["01-head", "02-left-ear-tip", "04-ÄÖ", "07-tail", "09-leg"]
 
 
 def mattes_of(count, size, parts, noise=30):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,10 +117,13 @@ def formats_of(names: Sequence[str]) -> tuple[Format, ...]:
 
 
 def part_stem(part: Part) -> str:
-    """A file name for what belongs to one part: its number and as much of its name as every file system takes.
+    """A file name for what belongs to one part: its number, and the letters and digits of its name.
 
-    >>> part_stem(Part(3, "left ear/tip", (0, 0, 0)))
-    '03-left-ear-tip'
+    >>> part_stem(Part(3, "left ear/tip", (0, 0, 0))), part_stem(Part(4, "tête_d'oie", (0, 0, 0)))
+    ('03-left-ear-tip', '04-tête-d-oie')
     """
-    slug = re.sub(r"[^A-Za-z0-9]+", "-", part.name).strip("-")[:40]
+    # In one way of writing accents, so that a name gives the same file wherever it was typed.
+    letters = unicodedata.normalize("NFC", part.name)
+    words = "".join(one if unicodedata.category(one)[0] in "LMN" else " " for one in letters).split()
+    slug = "-".join(words)[:40].rstrip("-")
     return f"{part.number:02d}-{slug}" if slug else f"{part.number:02d}"
