@@ -1,4 +1,4 @@
-"""The README says what is so: its commands are read by the command line, its Python is run, its pictures are there."""
+"""What README and the pages beside the samples say is so: commands are understood, Python runs, files are there."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from videoparts.vit.extractor import ViTExtractor
 from videoparts.vit.naming import TIMM_NAMES
 
 README = (ROOT / "README.md").read_text()
+PAGES = "\n".join([README, *(page.read_text() for page in sorted((ROOT / "samples").glob("*.md")))])
 
 
 def blocks(language: str) -> list[str]:
@@ -71,7 +72,7 @@ def test_its_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit):
             parse([command, "--help"])
         known += capsys.readouterr().out
-    for option in set(re.findall(r"(?<![-\w])--[a-z][a-z-]+", re.sub(r"`(?:ruff|python)[^`]*`", "", README))):
+    for option in set(re.findall(r"(?<![-\w])--[a-z][a-z-]+", re.sub(r"`(?:ruff|python)[^`]*`", "", PAGES))):
         assert re.search(rf"{option}(?![-\w])", known), option
 
 
@@ -91,10 +92,9 @@ def test_its_python_runs(short_clip: Path, tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_its_pictures_and_scripts_are_there() -> None:
-    named = re.findall(r"\]\((samples/[^)]+)\)", README) + re.findall(
-        r"(?:python|pytest) ((?:samples|tests)/\S+\.py)", README
-    )
-    assert len(named) >= 5
+    named = re.findall(r"\]\((samples/[^)]+)\)", README)
+    named += re.findall(r"(?:python|pytest) ((?:samples|tests)/\S+\.py)", PAGES)
+    assert len(named) >= 15
     for path in named:
         assert (ROOT / path).is_file(), path
 
