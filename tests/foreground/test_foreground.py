@@ -228,6 +228,18 @@ def test_what_is_painted_on_the_screen_is_not_the_object() -> None:
     assert overlap(find_foreground(Sample(told), FitSettings()).mask, scene.truth(2)) > 0.97
 
 
+@pytest.mark.parametrize("ship_moves", [False, True])
+def test_a_sky_whose_flow_is_a_guess_is_not_the_object(ship_moves: bool) -> None:
+    sky = Thing(5, lambda _: box(0, 2, 6, 14), 1.2, lambda i: (3.0, -2.0 + i % 3))
+    ship = replace(wanderer(1.5), looks=6) if ship_moves else Thing(6, lambda _: box(10, 6, 6, 8), 4.0)
+    scene = Scene([sky, ship])
+    assert find(scene)[scene.truth(1)].mean() > 0.9
+    sample = scene.sample()
+    empty = (scene.labels[0] == 1).repeat(FINE, axis=0).repeat(FINE, axis=1)
+    told = [replace(frame, motion=Motion(frame.motion.flows, plain=empty)) for frame in sample.frames]
+    assert overlap(find_foreground(Sample(told), FitSettings()).mask, scene.truth(2)) > 0.97
+
+
 def test_frames_that_do_not_follow_each_other_are_judged_by_looks() -> None:
     things = [Thing(5, lambda _: box(4, 3, 6, 8), 4.0), replace(wanderer(0.8), looks=6)]
     apart = Scene(things, flowing=False)

@@ -130,6 +130,21 @@ def test_what_is_painted_on_the_screen_does_not_move_by_itself() -> None:
     assert not Motion([pan]).on_screen(SHAPE).any()
 
 
+def test_what_cannot_be_followed_says_nothing() -> None:
+    sky, mask = square(0, 0, 16), square()
+    guessed = flow(0, 0) + sky[..., None] * np.array([3.0, 1.0], np.float32)
+    assert Motion([guessed]).own is not None
+    assert Motion([guessed], plain=sky).own is None
+    both = Motion([guessed + mask[..., None] * np.array([2.0, 0.0], np.float32)], plain=sky)
+    assert both.own is not None
+    assert both.own[mask].min() > 0.9
+    assert both.own[sky].max() == 0
+    assert not both.followed(SHAPE)[patches(sky)].any()
+    assert both.followed(SHAPE)[outside(sky)].all()
+    assert Motion([guessed]).followed(SHAPE).all()
+    assert Motion([guessed], plain=~square(0, 0, 8)).own is None  # too little is left to tell the camera's motion
+
+
 def test_a_camera_moves_where_most_of_the_picture_does() -> None:
     logo = square(2, 60, 12)
     assert camera_moves(flow(3, 0) * ~logo[..., None], logo)

@@ -124,14 +124,16 @@ def _common(sample: Sample, mask: Marks) -> Cue | None:
 
 
 def _gather(sample: Sample, maps: list[npt.NDArray[np.float32] | None], most: float = 1.0) -> Cue | None:
-    """A cue from maps of those frames that have one; None where there are none. Its power is ``most``, where enough
-    frames have one; else it is the less the fewer they are."""
+    """A cue from maps of those frames that have one, known where motion can be followed; None where there is nothing of
+    the kind. Its power is ``most``, where enough frames have one; else it is the less the fewer they are."""
     told = [m is not None for m in maps]
     if not any(told):
         return None
     filled = [np.zeros(f.shape) if m is None else m for f, m in zip(sample.frames, maps, strict=True)]
     values = np.concatenate([m.ravel() for m in filled]).astype(np.float64)
-    return Cue(values, most * min(1.0, float(np.mean(told)) / _ENOUGH_TELL), np.array(told)[sample.frame])
+    # Of a sky nothing is known: its flow is a guess, and otherwise than the camera's at that.
+    known = np.array(told)[sample.frame] & sample.followed
+    return Cue(values, most * min(1.0, float(np.mean(told)) / _ENOUGH_TELL), known) if known.any() else None
 
 
 def teach(sample: Sample, ridge: Ridge, target: Values, counts: Values, rounds: int) -> Marks:

@@ -15,7 +15,7 @@ from ..flow.dense import Flow
 from ..flow.links import link
 from ..luma import small_luma
 from ..sources.around import Neighbourhood
-from .painted import Marks
+from .texture import Marks
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 Map = npt.NDArray[np.float32]
@@ -30,6 +30,8 @@ _SOME = 0.03  # share of a frame that must move by itself
 _CLEARLY = 0.5  # of what counts in full: frames have 0.2 to 0.4 where nothing stands out, else mostly 0.7 to 1
 _SHARP = 8  # exponent of the coherence: splash and shadow move nearly as the object does
 _ON_SCREEN = 0.3  # share of a patch that is painted on the screen, from which on it does not count
+_FOLLOWED = 0.5  # share of a patch without texture, from which on nothing is known of its motion
+_LEAST_FILMED = 0.05  # of a frame, to tell how the camera moves
 _CORE = 8  # pixels of flow that are enough to fit an object's motion to
 
 
@@ -78,11 +80,13 @@ class Motion:
 
     flows: Sequence[Flow] = ()  # of `flows_around`, or rows and columns of them
     painted: Marks | None = None  # (y, x), those pixels of the flows that are painted on the screen
+    plain: Marks | None = None  # (y, x), those around which nothing can be followed
 
     @cached_property
     def own(self) -> Map | None:
         """See `own_motion`."""
-        return own_motion(self.flows, self.painted)
+        marks = [some for some in (self.painted, self.plain) if some is not None]
+        return own_motion(self.flows, np.logical_or.reduce(marks) if marks else None)
 
     def on_screen(self, shape: tuple[int, int]) -> Marks:
         """Which patches (h, w) of the frame are painted on the screen."""
@@ -90,8 +94,14 @@ class Motion:
             return np.zeros(shape, dtype=bool)
         return to_patches(self.painted.astype(np.float32), shape) > _ON_SCREEN
 
+    def followed(self, shape: tuple[int, int]) -> Marks:
+        """Which patches (h, w) of the frame can be followed, so that motion tells something of them."""
+        if self.plain is None:
+            return np.ones(shape, dtype=bool)
+        return to_patches(self.plain.astype(np.float32), shape) < _FOLLOWED
 
-def own_motion(flows: Sequence[Flow], painted: Marks | None = None) -> Map | None:
+
+def own_motion(flows: Sequence[Flow], left_out: Marks | None = None) -> Map | None:
     """How far each pixel of the flows moves otherwise than the picture as a whole, 0 to 1, (y, x).
 
     The picture's own motion, that of the camera, is a function of the place, fitted robustly: an affine one, since one
@@ -101,15 +111,17 @@ def own_motion(flows: Sequence[Flow], painted: Marks | None = None) -> Map | Non
 
     Args:
         flows: to the frames next to it, (y, x, 2).
-        painted: (y, x): what is painted on the screen, and does not count.
+        left_out: (y, x): what does not count, since it is painted on the screen or flow is a guess there.
 
     Returns:
         None where there is no flow, nothing moves, or nothing stands out: a picture in which everything moves its own
         way, or which is filled by the object, does not tell one from the other.
     """
+    if left_out is not None and 1 - left_out.mean() < _LEAST_FILMED:
+        return None
     own: Map | None = None
     for flow in flows:
-        filmed = np.ones(flow.shape[:2]) if painted is None else (~painted).astype(np.float64)
+        filmed = np.ones(flow.shape[:2]) if left_out is None else (~left_out).astype(np.float64)
         residual, noise = _residual(flow, _affine(flow), filmed)
         bent, bent_noise = _residual(flow, _quadratic(flow), filmed)
         if bent_noise < _BENT * noise:

@@ -94,6 +94,8 @@ class Sample:
         self.border = np.concatenate([_border(f.shape) for f in frames])  # (n,) whether it is one along the border
         # (n,) whether it is painted on the screen
         self.on_screen = np.concatenate([f.motion.on_screen(f.shape).ravel() for f in frames])
+        # (n,) whether motion tells anything of it
+        self.followed = np.concatenate([f.motion.followed(f.shape).ravel() for f in frames])
         self._ends = np.cumsum(sizes)[:-1]
 
     def __len__(self) -> int:

@@ -31,6 +31,7 @@ from .painted import painted
 from .saliency import object_heads, saliency, smooth_saliency
 from .sample import FrameSample, Sample, every, thinning
 from .seeds import Seed, parse_box, parse_object
+from .texture import plain
 
 _OF_EACH = 4  # frames of each clip, where there are several: 2 are too few to tell what an object is
 # Of the frames that are wished for, to have key frames only. With 0.5, J of `fast` on three clips of 40 frames is .07
@@ -298,14 +299,15 @@ def _motion(lumas: Lumas, most: int, *, marked: bool = False) -> Motion:
     step = thinning((h, w), max(1, most // max(1, len(flows))))
     some = every(h, step), every(w, step)
     thinned = None if marks is None else np.ascontiguousarray(marks[some])
-    return Motion([np.ascontiguousarray(flow[some]) for flow in flows], thinned)
+    empty = np.ascontiguousarray(of_flow(plain(lumas.here))[some])
+    return Motion([np.ascontiguousarray(flow[some]) for flow in flows], thinned, empty)
 
 
 def _often_painted(motions: Sequence[Motion]) -> list[Motion]:
     """Motions of a clip. Where little of it has something painted on the screen, that is what the camera follows."""
     often = np.mean([one.painted is not None for one in motions]) >= _OFTEN
     # Those without it stay as they are, with what has been worked out of them.
-    return [one if often or one.painted is None else Motion(one.flows) for one in motions]
+    return [one if often or one.painted is None else replace(one, painted=None) for one in motions]
 
 
 def _is_plain(pixels: Pixels) -> bool:
