@@ -228,6 +228,15 @@ def test_what_is_painted_on_the_screen_is_not_the_object() -> None:
     assert overlap(find_foreground(Sample(told), FitSettings()).mask, scene.truth(2)) > 0.97
 
 
+@pytest.mark.parametrize(("salient", "moves"), [(4.0, 0.11), (5.0, 0.1), (6.0, 0.08)])
+def test_a_thing_that_hardly_moves_is_no_piece_of_one_that_walks_by(salient: float, moves: float) -> None:
+    # It is larger and stands out more, and where the two touch it is one component with who walks by.
+    car = Thing(5, lambda _: box(4, 9, 7, 12), salient, lambda _: (moves, 0.0))
+    walker = Thing(6, lambda i: box(5, 1 + 3 * i if i < 9 else 26, 7, 4), 3.0, lambda _: (3.0, 0.0))
+    scene = Scene([car, walker])
+    assert overlap(find(scene), scene.truth(2)) > 0.97
+
+
 @pytest.mark.parametrize("ship_moves", [False, True])
 def test_a_sky_whose_flow_is_a_guess_is_not_the_object(ship_moves: bool) -> None:
     sky = Thing(5, lambda _: box(0, 2, 6, 14), 1.2, lambda i: (3.0, -2.0 + i % 3))

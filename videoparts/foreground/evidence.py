@@ -50,6 +50,11 @@ class Cue:
     power: float  # that the mean of a cluster is raised to: how much it counts
     known: npt.NDArray[np.bool_] | None = None  # (n,) of which patches it tells anything; None: of all
 
+    @property
+    def told(self) -> Marks:
+        """(n,) of which patches it tells anything."""
+        return np.ones(len(self.values), dtype=bool) if self.known is None else self.known
+
     def mean(self, label: npt.NDArray[np.int64], clusters: int) -> Values:
         """Mean over each cluster, (K,), of the patches that the cue knows of.
 

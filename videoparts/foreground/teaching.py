@@ -27,7 +27,8 @@ from .visibility import Visibility, visibility
 
 _RIDGE = 3e-5  # of the tokens' squared length
 _LARGE = 0.25  # components of a frame that are smaller than this share of its largest are dropped
-_STILL = 0.02  # what a patch of a component counts that does not move with the object, where others count 1
+_MOVES = 0.5  # of what counts in full: a patch that moves more by itself is one that moves
+_STILL = 0.02  # what a patch of a component counts that does not move, or not with the object, where others count 1
 _LOW = 0.05  # of the gap between the classes' means, by which the threshold lies below Otsu's: limbs are thin
 _SOFT = 0.09  # of that gap: how fast a lead becomes certainty
 _FIRST_ROUNDS = 3
@@ -70,15 +71,14 @@ def learn(sample: Sample, cues: Cues, like: LinearProbe | None = None) -> Lesson
         else:
             first = _first_from_cues(sample, cues)
     ridge = made.result()
-    evidence, counts = first.score, np.ones(len(sample))
+    evidence, counts = first.score, first.counts
     marks = teach(sample, ridge, evidence, counts, first.rounds)
     common = _common(sample, marks) if cues.motion else None
     if common is not None:
         # Motion tells now what the border had to guess: an object may well reach beyond it.
         evidence = first.clusterings.score([*first.known, common], border=False)
-        # And that what stands still beside it, such as a tent as white as the car, is not a piece of it. In a frame
-        # that motion says nothing of, all count alike.
-        counts = common.values + _STILL
+        # And that what stands still beside it, such as a tent as white as the car, is not a piece of it.
+        counts = np.where(common.told, common.values + _STILL, counts)
         marks = teach(sample, ridge, evidence, counts, cues.rounds)
     return Lesson(evidence, counts, marks, common is not None, ridge)
 
@@ -89,6 +89,7 @@ class _First:
 
     clusterings: Clusterings
     score: Values  # (n,): where the object may be
+    counts: Values  # (n,): as of `Lesson`
     rounds: int  # of teaching from that score
     known: list[Cue]  # what still counts once it is roughly known
 
@@ -104,7 +105,7 @@ def _first_from_cues(sample: Sample, cues: Cues) -> _First:
     moving = [] if own is None else [own]
     score = np.mean([clusterings.score([Cue(salient, power), *moving]) for power in _STILL_POWERS], axis=0)
     rounds = cues.rounds if own is None else min(_FIRST_ROUNDS, cues.rounds)
-    return _First(clusterings, score, rounds, [Cue(salient, 0.5)])
+    return _First(clusterings, score, _moving(sample, own), rounds, [Cue(salient, 0.5)])
 
 
 def _first_from_seed(sample: Sample, cues: Cues, like: LinearProbe | None) -> _First:
@@ -115,7 +116,21 @@ def _first_from_seed(sample: Sample, cues: Cues, like: LinearProbe | None) -> _F
     """
     clusterings = Clusterings(sample, replace(cues, border=False, compactness=cues.compactness and like is None))
     known = marked_cues(sample, clusterings) if like is None else [Cue(chances(like, sample), 1.0)]
-    return _First(clusterings, clusterings.score(known), cues.rounds, known)
+    return _First(clusterings, clusterings.score(known), np.ones(len(sample)), cues.rounds, known)
+
+
+def _moving(sample: Sample, own: Cue | None) -> Values:
+    """For how much each patch (n,) counts in the size of a component, by its own motion.
+
+    Where a person walks by parked cars, they are larger and as salient, but in frames in which they stand apart from
+    who walks they are components that do not move. Where motion cannot be followed, a patch counts as much as others do
+    on average; in frames that motion says nothing of, all count alike.
+    """
+    if own is None:
+        return np.ones(len(sample))
+    counts = (own.values > _MOVES) + _STILL
+    frames_told = np.isin(sample.frame, sample.frame[own.told])
+    return np.where(own.told, counts, np.where(frames_told, counts[own.told].mean(), 1.0))
 
 
 def _common(sample: Sample, mask: Marks) -> Cue | None:
