@@ -55,7 +55,7 @@ def looked_at(pictures: Sequence[Picture], extractor: Extractor, terminal: Termi
     if not looked.good:
         first, *more = looked.left_out.values()
         raise SourceError(f"{first}; and none of the {len(more)} others can be used either" if more else first)
-    terminal.note(*looked.left_out.values(), *alpha_dropped("among them", sum(one.alpha for one in looked.good)))
+    terminal.note(*looked.left_out.values(), *alpha_dropped("the set", sum(one.alpha for one in looked.good)))
     return looked
 
 

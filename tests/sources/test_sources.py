@@ -571,7 +571,7 @@ class TestFolder:
         picture_.save(tmp_path / name)
         source = open_source(tmp_path)
         assert np.array_equal(read(source)[0].pixels, np.full((1, 4, 6, 3), 99, np.uint8))
-        assert any("1 picture with an alpha channel" in note for note in source.notes) == ("alpha" in name)
+        assert any("1 has an alpha channel" in note for note in source.notes) == ("alpha" in name)
 
     def test_sixteen_bit_colour_tiff(self, tmp_path: Path) -> None:
         samples = np.full((4, 6, 3), 257 * 99, np.uint16)

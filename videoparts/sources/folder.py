@@ -204,12 +204,13 @@ def passed_over(path: Path, entries: Iterable[Path]) -> list[str]:
 
 
 def alpha_dropped(name: str, count: int) -> list[str]:
-    """What to say of so many pictures with an alpha channel: one line, or none."""
+    """What to say where so many pictures of a folder or a set have an alpha channel: one line, or none."""
     if not count:
         return []
+    have = "has" if count == 1 else "have"
     return [
-        f"{name}: {counted(count, 'picture')} with an alpha channel, which is not looked at; where that matters, put "
-        "the pictures on a background"
+        f"of the pictures in {name}, {count} {have} an alpha channel, which is not looked at; where that matters, put "
+        "them on a background"
     ]
 
 
