@@ -81,11 +81,11 @@ def model() -> PartModel:
 def test_the_last_third_of_a_long_clip_costs_what_the_middle_one_does(
     model: PartModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from videoparts import segmentation
+    from videoparts import pixel_labels, segmentation
     from videoparts.flow import links
 
     calls: dict[str, int] = {}
-    counted(monkeypatch, segmentation, "label_pixels", calls)
+    counted(monkeypatch, pixel_labels, "label_pixels", calls)
     counted(monkeypatch, segmentation, "working_scores", calls)
     counted(monkeypatch, links, "dense_flow", calls)
     source, extractor = Wandering(FRAMES), ColourExtractor(batch_size=1)

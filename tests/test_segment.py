@@ -32,7 +32,7 @@ from videoparts.luma import small_luma
 from videoparts.parts.object_patches import weight_of
 from videoparts.refine.pixels import label_pixels, working_scores
 from videoparts.sampling import sampler
-from videoparts.sampling.motion import Lumas
+from videoparts.sampling.motion import Lumas, of_flow
 from videoparts.sampling.sample import Sample
 from videoparts.segmentation import segment
 from videoparts.sources.around import Neighbourhood
@@ -227,7 +227,10 @@ def test_each_sampled_frame_has_its_own_flow(monkeypatch: pytest.MonkeyPatch) ->
         """Where the bright is: it tells one frame from another."""
         return float((luma * np.arange(luma.shape[1])).mean())
 
-    monkeypatch.setattr(sampler, "flows_around", lambda around: [np.full((2, 2, 2), place(around.here), np.float32)])
+    def flows(around: Lumas) -> list[Flow]:
+        return [np.full((*of_flow(around.here).shape, 2), place(around.here), np.float32)]
+
+    monkeypatch.setattr(sampler, "flows_around", flows)
     monkeypatch.setattr(finding, "find_foreground", recorded)
     fit_parts(clip(6), ColourExtractor(), FIT)
     (sample,) = given
