@@ -103,11 +103,13 @@ def test_native_bf16_is_found_with_an_older_torch(monkeypatch: pytest.MonkeyPatc
     assert cpu_computes_bf16() is False
 
 
-def test_convolutions_in_fp32_on_cuda_keep_all_bits() -> None:
+def test_convolutions_in_fp32_on_cuda_keep_all_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
     before = torch.backends.cudnn.allow_tf32
     with exact_convolutions(torch.device("cuda"), torch.float32):
         assert not torch.backends.cudnn.allow_tf32
         assert torch.backends.cudnn.enabled
+        assert torch.backends.cudnn.deterministic  # as it was set
     with exact_convolutions(torch.device("cuda"), torch.float16):
         assert torch.backends.cudnn.allow_tf32 == before
     assert torch.backends.cudnn.allow_tf32 == before

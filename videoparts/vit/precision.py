@@ -60,7 +60,10 @@ def exact_convolutions(device: torch.device, dtype: torch.dtype) -> AbstractCont
     """Within it, convolutions in fp32 on CUDA keep all of their bits: by itself cuDNN takes TF32, of 10 bits for 23."""
     if device.type != "cuda" or dtype != torch.float32:
         return nullcontext()
-    exact: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+    cudnn = torch.backends.cudnn  # what is not named here would be turned off meanwhile, whatever the user has set
+    exact: AbstractContextManager[None] = cudnn.flags(
+        enabled=cudnn.enabled, benchmark=cudnn.benchmark, deterministic=cudnn.deterministic, allow_tf32=False
+    )
     return exact
 
 
