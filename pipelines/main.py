@@ -6,6 +6,7 @@ the output was wrong, 130 interrupted.
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import signal
@@ -23,6 +24,7 @@ from .command_line import Command, parse
 from .standard_streams import discard_output, require_standard_streams
 
 _INTERRUPTED = 130
+_OF_PATHS = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR)  # what a path may lead to
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if is_disk_full(error):  # files have errors of their own: this is what was printed
             discard_output()
             return _fail("cannot write to standard output: the disk is full; free some space or choose another place")
+        if isinstance(error, OSError) and error.errno in _OF_PATHS and error.filename is not None:
+            return _fail(f"{os.fsdecode(error.filename)}: {error.strerror}; check the path and its permissions")
         if (memory := out_of_memory(error)) is None:
             raise
         return _fail(f"{memory}; {_less(command)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, ClassVar, TypeVar
 
@@ -18,7 +18,7 @@ from videoparts.config import (
     SourceSettings,
 )
 from videoparts.errors import SettingsError
-from videoparts.presets import DEFAULT, PRESETS, PresetName
+from videoparts.presets import DEFAULT, PRESETS, Preset, PresetName
 
 T = TypeVar("T")
 
@@ -117,11 +117,18 @@ class MaskOptions(PartOptions):
         for option, numbers in (("--include", self.include), ("--exclude", self.exclude)):
             if any(number < 1 for number in numbers):
                 raise SettingsError(f"{option}: parts have numbers from 1, got {min(numbers)}")
-        for option, where in (("--object", self.fit.object), ("--box", self.fit.box)):
-            if self.model_file is not None and where is not None:
-                raise SettingsError(f"{option} says what to fit, and --model-file is fitted already: leave one out")
-        if self.model_file is not None and self.fit.foreground == "vote":
-            raise SettingsError("--foreground says how to fit, and --model-file is fitted already: leave one out")
+        if self.model_file is None:
+            return
+        usual = replace(self.usual().fit, parts=self.fit.parts)  # a model can be cut into more or fewer
+        for one in fields(FitSettings):
+            if getattr(self.fit, one.name) != getattr(usual, one.name):
+                raise SettingsError(f"--{one.name} says how to fit, and --model-file is fitted already: leave one out")
+        if self.save_model is not None and self.save_model.resolve() == self.model_file.resolve():
+            raise SettingsError(f"--save-model {self.save_model}: it is the --model-file too; choose another name")
+
+    def usual(self) -> Preset:
+        """What its options are if nothing but the preset is given."""
+        return PRESETS[self.preset]
 
 
 @dataclass(frozen=True)

@@ -54,8 +54,15 @@ class SetOptions(MaskOptions):
         refine = replace(preset.refine, window=0, keys=1, tolerance=RefineSettings.tolerance)
         return replace(preset, fit=fit, refine=refine)
 
+    def usual(self) -> Preset:
+        """See `MaskOptions.usual`."""
+        return self.adapted(super().usual())
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        for option, choice in (("--augment", self.augment), ("--common", self.common)):
+            if self.model_file is not None and choice == "on":
+                raise SettingsError(f"{option} says how to fit, and --model-file is fitted already: leave one out")
         if unknown := [name for name in self.formats if name not in FORMATS]:
             raise SettingsError(f"--formats {unknown[0]}: unknown; take {', '.join(FORMATS)}")
         for option, given in (

@@ -3,6 +3,7 @@ from the command line was read by the same annotations."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields
 from functools import cache
 from numbers import Real
@@ -62,7 +63,7 @@ class _Rule:
         if isinstance(value, bool):  # which Python counts among the whole numbers
             return bool in self.types
         if isinstance(value, self.types):
-            return value == value  # not a number: NaN would pass as one, and no comparison with it holds
+            return not isinstance(value, float) or math.isfinite(value)  # JSON has neither NaN nor infinity
         return isinstance(value, str) and value in self.choices
 
 

@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float32]
 
 _ITERATIONS = 30
 _REDO = 3  # k-means keeps the best of so many starts
-_MOST_CLUSTERS = 15  # the elbow of the paper's authors looks no further
+_MOST_CLUSTERS = 14  # the elbow of the paper's authors looks no further
 _FEW_ROUNDS = 5  # of k-means, from clusters that are good but for one
 _TRIES = 3  # clusters that are split, to see which is best
 _POWERS = 10  # iterations that find the longest axis of a cluster, nearly
@@ -123,7 +123,7 @@ def kmeans_elbow(descriptors: Floats, elbow: float) -> Floats:
         elbow: 0..1; nearer to 1 gives more clusters.
 
     Returns:
-        (k, D) float32, k at most 15.
+        (k, D) float32, k at most 14.
 
     Raises:
         FitError: no descriptors.

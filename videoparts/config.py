@@ -22,6 +22,8 @@ Motion = Literal["auto", "off"]
 
 MOST_PARTS = 16  # that an object is divided into
 
+_DAY = 86_400  # seconds
+_LEAST_EPS = 1e-9  # smaller ones, to the power of three, are nothing to float32
 _TIME = "seconds (2.5) or h:mm:ss.s (0:01:02.5)"
 
 
@@ -51,7 +53,7 @@ class SourceSettings:
         check_fields(self)
         _require(self.every >= 1, f"--every must be at least 1, got {self.every}")
         _require(0 < self.fps <= 1000, f"--fps must be between 0 and 1000, got {self.fps}")
-        _require(self.timeout > 0, f"--timeout must be positive, got {self.timeout}")
+        _require(0 < self.timeout <= _DAY, f"--timeout must be above 0 and at most {_DAY} seconds, got {self.timeout}")
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,7 @@ class RefineSettings:
     def __post_init__(self) -> None:
         check_fields(self)
         _require(0 <= self.radius <= 64, f"--radius must be 0 to 64, got {self.radius}")
-        _require(self.eps > 0, f"--eps must be positive, got {self.eps}")
+        _require(self.eps >= _LEAST_EPS, f"--eps must be at least {_LEAST_EPS:g}, got {self.eps}")
         _require(0 <= self.steps <= 100, f"--steps must be 0 to 100, got {self.steps}")
         _require(1 <= self.keys <= 64, f"--keys must be 1 to 64, got {self.keys}")
         _require(0 <= self.tolerance <= 1, f"--tolerance must lie between 0 and 1, got {self.tolerance}")

@@ -112,6 +112,8 @@ class FrameBatch:
 def why_too_slim(size: tuple[int, int]) -> str | None:
     """Why frames of ``size`` (height, width) are too slim for a ViT, as the rest of a sentence; None: they are not."""
     height, width = size
+    if min(size) < 2:
+        return f"is {width}x{height}, and a line is no picture; take larger frames"
     if max(size) > _SLIMMEST * min(size):
         return f"is {width}x{height}, more than {_SLIMMEST} times as long as wide; cut it"
     return None

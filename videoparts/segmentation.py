@@ -141,7 +141,7 @@ def segment_again(
         clock: counts the time of each stage.
 
     Raises:
-        ValueError: the chances were made at a coarser cut than that of ``parts``.
+        ValueError: the chances are not those of the model's finest parts.
     """
     parts, numbers = _all_shown(parts)
     within = torch.tensor([0, *parts.tree.coarser(parts.tree.most, len(parts))])
@@ -149,6 +149,8 @@ def segment_again(
     @torch.inference_mode()
     def score(given: tuple[tuple[FrameBatch, npt.NDArray[np.float16]], Links]) -> Scored:
         (batch, chances), links = given
+        if chances.shape[-1] != len(within):
+            raise ValueError(f"chances of {chances.shape[-1] - 1} parts are not those of {len(within) - 1}")
         finest = torch.from_numpy(chances).float()
         probabilities = torch.zeros(*finest.shape[:3], len(parts) + 1).index_add_(3, within, finest)
         scores = working_scores(probabilities.permute(0, 3, 1, 2).contiguous(), grid, batch.size)

@@ -124,7 +124,8 @@ class Journal:
                 self.entries[entry.clip] = entry
         except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             raise OutputError(
-                f"{self.path}: not a journal that can be read; remove it, and what is there is looked through anew"
+                f"{self.path}: not a journal that can be read; remove it with summary.csv, index.html and "
+                "parts.safetensors, and what is there is looked through anew"
             ) from error
 
 

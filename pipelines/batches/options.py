@@ -35,7 +35,8 @@ class BatchOptions(MaskOutputs):
     dry_run: bool = False
     """Say what would be done, and about how long it would take; write nothing."""
     redo: bool = False
-    """Do every clip again, with these settings, whatever has been done with others."""
+    """Do every clip again, with these settings, whatever has been done with others. Frames that are labelled with these
+    settings already are not labelled anew."""
     retry_failed: bool = False
     """Take the clips that have failed, and no others."""
     progress: Literal["auto", "json"] = "auto"

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from tqdm import tqdm
 
+from ..standard_streams import discard_output
 from .events import Event
 
 _NAME = 24  # characters of a clip's name beside its bar
@@ -45,8 +46,11 @@ class JsonLines:
         self.write({name: value for name, value in asdict(event).items() if value not in ("", None)})
 
     def write(self, about: Mapping[str, object]) -> None:
-        """Write any object."""
-        print(json.dumps(about), flush=True)
+        """Write any object. Where the reader has gone, as in ``| head -1``, nothing is written any more."""
+        try:
+            print(json.dumps(about), flush=True)
+        except BrokenPipeError:
+            discard_output()
 
     def close(self) -> None:
         """Nothing is there only for the time of the run."""

@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from videoparts import __version__
 from videoparts.errors import ClipsFailedError, FitError, OutputError, SettingsError, SourceError
-from videoparts.files.atomic import is_disk_full
+from videoparts.files.atomic import ensure_not_input, is_disk_full
+from videoparts.files.transaction import refuse_foreign
 from videoparts.sources.source_hash import source_sha256
 
 from ..terminal import Terminal
 from .engine import Engine
 from .events import LAST, Event
 from .inputs import find_clips
-from .journal import Entry, Journal, differences, settings_key
+from .journal import Entry, Journal, Settings, differences, settings_key
 from .plan import Plan, Planned, plan_of, save_clips
 from .progress import JsonLines, Lines, Nothing, Progress
-from .summary import Row, write_summary
+from .summary import CSV, PAGE, Row, write_summary
 from .work import SHARED, Task
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class BatchRun:
         self._json = JsonLines() if batch.progress == "json" else None
         self._settings = settings_of(batch)
         self._journal = Journal(batch.output)
+        self._ended_now: set[str] = set()  # clips that this run has brought to their end
         self._next_summary = 0.0  # when it may be written again
         before = self._journal.settings
         if before is not None and before != self._settings and not batch.redo:
@@ -90,8 +92,11 @@ class BatchRun:
     def go(self, engine: Engine) -> None:
         """Plan, and do what is planned."""
         plan, batch = self.plan(engine), self._batch
-        if self._journal.settings != self._settings or batch.redo:
-            (batch.output / SHARED).unlink(missing_ok=True)  # of other settings
+        before = self._journal.settings
+        self._refuse_foreign(before)
+        if before != self._settings or batch.redo:
+            if before is not None and before.get("shared_parts"):
+                (batch.output / SHARED).unlink(missing_ok=True)  # of other settings
             self._journal.begin(self._settings, anew=batch.redo)
         else:
             self._journal.begin(self._settings)
@@ -128,6 +133,17 @@ class BatchRun:
         self._write_summary(plan)
         self._tell_end(plan)
 
+    def _refuse_foreign(self, before: Settings | None) -> None:
+        """Leave alone what no batch has made, and the part model that is given, should it be that of a batch here."""
+        shared, output = self._batch.output / SHARED, self._batch.output
+        if self._batch.model_file is not None:
+            ensure_not_input(shared, [self._batch.model_file])
+        ours = [] if before is None else [PAGE, CSV]
+        if before is not None and before.get("shared_parts"):
+            ours.append(SHARED)
+        wanted = [output / PAGE, output / CSV, *([shared] if self._batch.shared_parts else [])]
+        refuse_foreign(output, wanted, ours)
+
     def _estimate(self, plan: Plan, engine: Engine) -> float | None:
         """About how many seconds the plan takes, from a few frames of its first clip."""
         todo = plan.of("to do")
@@ -154,11 +170,13 @@ class BatchRun:
 
     def _rest(self, todo: Sequence[Planned]) -> str:
         """What is left of what was to be done."""
-        left = sum(one.clip.name not in self._journal.entries for one in todo)
-        return f"the same command goes on with {left} of {len(todo)} clips"
+        left = sum(one.clip.name not in self._ended_now for one in todo)
+        command = "the same command without --redo" if self._batch.redo else "the same command"
+        return f"{command} goes on with {left} of {len(todo)} clips"
 
     def _ended(self, plan: Plan, one: Planned, event: Event, progress: Progress) -> None:
         """Write down how a clip has ended."""
+        self._ended_now.add(one.clip.name)
         if event.kind == "failed":  # whoever has found that out, and be it that its process died
             with suppress(SourceError):
                 event = replace(event, sha256=source_sha256(one.clip.path))
@@ -248,6 +266,7 @@ def settings_of(batch: BatchOptions) -> dict[str, Any]:
 _NO_MATTER = (
     *("inputs", "output", "jobs", "engine", "address", "dry_run", "redo", "retry_failed", "progress", "quiet"),
     *("preset", "save_model", "offline", "batch_size"),  # the preset is in what it sets
+    *("timeout", "decoder"),  # how frames are read, not which: a clip that failed by them may be tried with others
 )
 
 

@@ -171,7 +171,8 @@ def masks_of(batch: BatchOptions, clip: Clip) -> Masks:
     command = Masks(**(shared | {"input": clip.path, "output": batch.output / clip.name, "quiet": True}))
     if not batch.shared_parts:
         return command
-    return replace(command, model_file=batch.output / SHARED)
+    # What the options say of a fit was for that of all clips together.
+    return replace(command, model_file=batch.output / SHARED, fit=replace(batch.usual().fit, parts=batch.fit.parts))
 
 
 class Told(Terminal):

@@ -22,6 +22,7 @@ class Batch(BatchOptions):
         """Run the command."""
         from videoparts.files.lock import HOME, only_run_in
         from videoparts.results.manifest import FILE as MANIFEST
+        from videoparts.results.set_manifest import FILE as SET_MANIFEST
         from videoparts.sinks.formats import formats_of
 
         from ..batches.engine import engine_of
@@ -29,12 +30,13 @@ class Batch(BatchOptions):
 
         for one in formats_of(self.formats):
             one.require()
-        if (self.output / MANIFEST).exists():
-            raise OutputError(f"{self.output} holds the masks of one clip; choose another folder for many")
-        run = BatchRun(self)
+        for file, what in ((MANIFEST, "one clip"), (SET_MANIFEST, "a set of pictures")):
+            if (self.output / file).exists():
+                raise OutputError(f"{self.output} holds the masks of {what}; choose another folder for many clips")
         with ExitStack() as stack:
             if not self.dry_run:
                 stack.enter_context(only_run_in(self.output / HOME))
+            run = BatchRun(self)  # reads the journal, which another run may have written to until now
             engine = stack.enter_context(engine_of(self))
             if self.dry_run:
                 run.plan(engine)

@@ -28,7 +28,7 @@ class Cosegment(SetOptions):
 
         from ..chain import Chain
         from ..picture_inputs import given_pictures
-        from ..set_run import SetRun
+        from ..set_run import MODEL, SetRun
 
         if not self.inputs:
             raise SettingsError("give pictures, or a folder of them")
@@ -38,6 +38,10 @@ class Cosegment(SetOptions):
             pictures = given_pictures(self.inputs, self.source.every, chain.terminal)
             SetRun(self, chain, pictures, self.output).go().tell(chain.terminal)
             return
+        if self.save_model is not None:
+            raise SettingsError(
+                f"--save-model: each set keeps a model of its own, {self.output}/SET/{MODEL}; leave it out"
+            )
         failed = []
         unusable: list[str] = []  # said at the end, a line each
         chain.extractor()  # once for all

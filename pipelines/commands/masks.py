@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
+from videoparts.errors import OutputError
+
 from ..options import MaskOutputs, Output, Quiet
 from ..terminal import Terminal
 
@@ -76,11 +78,16 @@ class Masks(MaskOutputs):
         """
         from videoparts.masks import Part
         from videoparts.painting.palette import part_colour
+        from videoparts.results.set_manifest import FILE as SET_MANIFEST
         from videoparts.sinks.formats import formats_of
 
+        from ..batches.journal import FILE as JOURNAL
         from ..outputs import check_outputs
         from ..result import manifest_of, refuse_edited
 
+        for file, what in ((SET_MANIFEST, "the masks of a set of pictures"), (JOURNAL, "a batch")):
+            if (self.output / file).exists():
+                raise OutputError(f"{self.output} holds {what}; choose another folder")
         refuse_edited(self.output)
         before = manifest_of(self.output)
         names = given.names if given is not None else [f"part{k}" for k in range(1, 5)]

@@ -81,7 +81,7 @@ def clip(path, kind="25", count=12, size=(48, 64), offset=0, colour=None, aspect
     return Clip(info, gradient(count, *size), pts)
 
 
-def with_sound(path, codec="aac", count=50, seconds=2.0, offset=0, **more):
+def with_sound(path, codec="aac", count=50, seconds=2.0, offset=0, *, rate=48000, packet=960, **more):
     """A file with picture and sound (a sweep that never repeats), and the clip that it is."""
     made = clip(path, count=count, offset=offset, audio=True, **more)
     with av.open(str(path), "w") as output:
@@ -89,11 +89,11 @@ def with_sound(path, codec="aac", count=50, seconds=2.0, offset=0, **more):
         video.height, video.width = made.info.height, made.info.width
         video.pix_fmt = "yuv420p"
         video.time_base = video.codec_context.time_base = made.info.time_base
-        sound = output.add_stream(codec, rate=48000)
+        sound = output.add_stream(codec, rate=rate)
         sound.codec_context.layout = "mono"
         samples = sweep(seconds)
-        for first in range(0, samples.shape[1], 960):
-            piece = av.AudioFrame.from_ndarray(samples[:, first : first + 960], "fltp", "mono")
+        for first in range(0, samples.shape[1], packet):
+            piece = av.AudioFrame.from_ndarray(samples[:, first : first + packet], "fltp", "mono")
             piece.sample_rate, piece.pts, piece.time_base = 48000, first, Fraction(1, 48000)
             output.mux(sound.encode(piece))
         output.mux(sound.encode(None))

@@ -217,6 +217,65 @@ def test_other_settings_are_refused_with_their_names_or_all_is_done_again(
     assert {len(Manifest.load(out / name).parts) for name in GOOD} == {2}
 
 
+def test_a_slow_decoder_may_be_given_more_time(quiet: Path, given: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(quiet, out)
+    assert batch(given, "-o", out, "--retry-failed", "--timeout", "90", "--decoder", "pyav", "-q") == 1
+    assert files(out) == files(quiet)
+
+
+@pytest.mark.parametrize("name", ["index.html", "summary.csv"])
+def test_what_no_batch_has_made_is_left_alone(
+    name: str, given: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_text("mine")
+    assert batch(given, "-o", tmp_path, "-q") == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert f"{tmp_path / name} is there" in line
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_results_of_other_commands_are_left_alone(
+    quiet: Path, given: Path, short_clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["masks", str(short_clip), "-o", str(quiet), "-q"]) == 2
+    assert f"{quiet} holds a batch" in capfd.readouterr().err
+    (tmp_path / "cosegment.json").write_text("{}")
+    for command in (["masks", str(short_clip)], ["batch", str(given)]):
+        assert main([*command, "-o", str(tmp_path), "-q"]) == 2
+        assert "a set of pictures" in capfd.readouterr().err
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["cosegment.json"]
+
+
+def test_a_part_model_of_an_earlier_batch_is_not_lost(
+    short_clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out, model = tmp_path / "out", tmp_path / "out" / "parts.safetensors"
+    assert batch(short_clip, "-o", out, "--shared-parts", "-q") == 0
+    before = model.read_bytes()
+    again = ["batch", str(short_clip), "-o", str(out), "--model-file", str(model), "--offline", "--redo", "-q"]
+    assert main(again) == 2
+    assert "is an input too" in capfd.readouterr().err
+    assert model.read_bytes() == before
+
+
+def test_the_vote_finds_shared_parts(short_clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert batch(short_clip, "-o", out, "--shared-parts", "--foreground", "vote", "-q") == 0
+    assert Manifest.load(out / short_clip.stem).frames
+
+
+def test_a_reader_that_goes_away_stops_nothing(short_clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = [*COMMAND, str(short_clip), "-o", str(out), *QUICK_BATCH, "--end", "0.3", "--progress", "json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        run.stdout.readline()
+        run.stdout.close()
+        assert run.wait() == 0
+    assert Manifest.load(out / short_clip.stem).frames
+
+
 @pytest.mark.skipif(shutil.which("mount") is None or os.geteuid() != 0, reason="only root may mount a small disk")
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_full_disk_stops_it_and_the_same_command_goes_on(

@@ -454,6 +454,10 @@ def bad(tmp_path: Path, short_clip: Path) -> dict[str, tuple[list[str], str]]:
         "box inside out": (["overlay", clip, "-o", out, "--box", "9,9,3,3", *QUICK], "--box"),
         "object and box": (["fit", clip, "-o", out, "--object", "1,2", "--box", "1,2,3,4"], "not both"),
         "object of a model": (["masks", clip, "-o", out, "--object", "1,2", "--model-file", str(text)], "--object"),
+        "saved over": (
+            ["masks", clip, "-o", out, "--model-file", str(text), "--save-model", str(text)],
+            "--save-model",
+        ),
         "codec": (["overlay", clip, "-o", out, "--codec", "libx999"], "libx999"),
         "times": (["overlay", clip, "-o", out, "--start", "soon"], "soon"),
         "nothing": (["overlay", clip, "-o", out, "--start", "500"], "start"),
@@ -463,6 +467,9 @@ def bad(tmp_path: Path, short_clip: Path) -> dict[str, tuple[list[str], str]]:
         "save model": (["overlay", clip, "-o", out, "--save-model", str(tmp_path / "m.pt")], "safetensors"),
         "command": (["overly", clip], "overly"),
         "device": (["overlay", clip, "-o", out, "--device", "tpu"], "tpu"),
+        "infinite eps": (["overlay", clip, "-o", out, "--eps", "inf"], "--eps"),
+        "tiny eps": (["overlay", clip, "-o", out, "--eps", "1e-13"], "--eps"),
+        "long timeout": (["overlay", clip, "-o", out, "--timeout", "1e300"], "--timeout"),
         "fp16": (["overlay", clip, "-o", out, "--device", "cpu", "--precision", "fp16"], "fp16"),
     }
 
@@ -475,6 +482,7 @@ def bad(tmp_path: Path, short_clip: Path) -> dict[str, tuple[list[str], str]]:
         "fp16", "too many", "preset", "no preset", "include", "include word", "include space", "exclude 0",
         "exclude all", "both", "levels", "level 0", "no levels", "object", "object below 0", "object of minus",
         "object outside", "object of time", "box", "box inside out", "object and box", "object of a model",
+        "saved over", "infinite eps", "tiny eps", "long timeout",
     ],
 )  # fmt: skip
 def test_what_cannot_work_is_said_in_one_line(
@@ -494,6 +502,19 @@ def test_what_cannot_work_is_said_in_one_line(
     assert "Traceback" not in said
     assert left_in(tmp_path) == before
     assert short_clip.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "option", [["--motion", "off"], ["--frames", "9"], ["--seed", "1"], ["--no-afar"], ["--foreground", "vote"]]
+)
+@pytest.mark.parametrize("command", ["masks", "overlay", "batch"])
+def test_what_says_how_to_fit_is_not_taken_beside_a_model(
+    command: str, option: list[str], bunny: Path, short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [command, str(short_clip), "-o", str(tmp_path / "o.mp4"), "--model-file", str(bunny), "--offline"]
+    assert main([*given, *option]) == 2
+    assert f"--{option[0].removeprefix('--').removeprefix('no-')} says how to fit" in capsys.readouterr().err
+    assert left_in(tmp_path) == []
 
 
 def test_where_no_model_can_be_kept_is_said_before_the_fit(

@@ -57,6 +57,22 @@ def test_packets_are_copied(tmp_path, source, codec, target):
         assert after.times == [Fraction(n, 25) for n in range(50)]
 
 
+def test_packets_shorter_than_a_tick_of_matroska_are_all_kept(tmp_path):
+    made = with_sound(tmp_path / "in.mkv", "pcm_s16le", packet=40)
+    assert write(tmp_path / "out.mkv", made).notes == ()
+    before, after = read(tmp_path / "in.mkv"), read(tmp_path / "out.mkv")
+    assert len({*before.sound_times}) < len(before.sound)
+    assert after.sound == before.sound
+
+
+def test_sound_of_a_rate_that_the_encoder_does_not_take(tmp_path):
+    made = with_sound(tmp_path / "in.mkv", "aac", seconds=2.0, rate=16000)
+    (note,) = write(tmp_path / "out.avi", made).notes
+    assert "encoded anew as ac3" in note
+    samples, _ = decoded(tmp_path / "out.avi")
+    assert abs(len(samples) / 32000 - 2) < 0.15
+
+
 @pytest.mark.parametrize("target", ["out.mp4", "out.mkv"])
 def test_adts_sound_of_mpeg_ts(tmp_path, target):
     made = with_sound(tmp_path / "in.ts", "aac")

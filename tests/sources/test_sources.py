@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
@@ -384,6 +385,12 @@ def _written(path: Path, content: bytes) -> Path:
     return path
 
 
+def _one_line(root: Path) -> Path:
+    root.mkdir()
+    Image.new("RGB", (1, 16)).save(root / "a.png")
+    return root
+
+
 def _headed_only(root: Path) -> Path:
     whole = Clip(container={"movflags": "frag_keyframe+empty_moov"}).write(root / "w.mp4").read_bytes()
     return _written(root / "zero.mp4", whole[: whole.index(b"moof") - 4])
@@ -471,6 +478,7 @@ class TestBroken:
             (_headed_only, "announces video but holds no frame"),
             (lambda d: d, "holds no pictures"),
             (lambda d: Clip(width=544, height=32).write(d / "slim.mp4"), "is 544x32, more than 16 times as long"),
+            (lambda d: _one_line(d / "line"), "is 1x16, and a line is no picture"),
         ],
     )
     def test_one_line_that_says_what_is_wrong(
@@ -485,6 +493,22 @@ class TestBroken:
         assert "\n" not in message
         assert ";" in message  # what to do
         assert children() <= before
+
+    @pytest.mark.parametrize("decoder", ["auto", "pyav"])
+    def test_a_name_with_a_colon_is_no_protocol(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoder: Literal["auto", "pyav"]
+    ) -> None:
+        Clip().write(tmp_path / "clip.mp4").rename(tmp_path / "clip-12:30.mp4")
+        monkeypatch.chdir(tmp_path)
+        frames = read(open_source("clip-12:30.mp4", SourceSettings(decoder=decoder)))
+        assert sum(map(len, frames)) == 30
+
+    def test_a_file_that_vanishes(self, tmp_path: Path) -> None:
+        path = Clip().write(tmp_path / "p.mp4")
+        source = open_source(path, SourceSettings(decoder="pyav"))
+        path.unlink()
+        with pytest.raises(SourceError, match="No such file"):
+            next(source.batches(1))
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
     def test_no_permission(self, tmp_path: Path) -> None:
@@ -583,6 +607,21 @@ class TestFolder:
             out.mux(stream.encode(None))
         pixels = read(open_source(tmp_path))[0].pixels
         assert np.abs(pixels.astype(int) - 99).max() <= 1
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    @pytest.mark.parametrize("kind", ["png L", "png P", "png RGB", "tiff L", "tiff RGB"])
+    def test_every_orientation_of_every_kind(self, tmp_path: Path, kind: str, orientation: int) -> None:
+        suffix, mode = kind.split()
+        stored = np.arange(6 * 4, dtype=np.uint8).reshape(4, 6) * 10
+        exif = Image.Exif()
+        exif[274] = orientation
+        Image.fromarray(stored).convert(mode).save(tmp_path / f"a.{suffix}", exif=exif)
+        turns = {1: lambda a: a, 2: np.fliplr, 3: lambda a: np.rot90(a, 2), 4: np.flipud, 5: np.transpose}
+        turns |= {6: lambda a: np.rot90(a, -1), 7: lambda a: np.rot90(a.T, 2), 8: np.rot90}
+        source = open_source(tmp_path)
+        want = turns[orientation](stored)
+        assert (source.info.height, source.info.width) == want.shape
+        assert np.array_equal(read(source)[0].pixels[0], np.repeat(want[..., None], 3, axis=2))
 
     def test_exif_orientation_turns(self, tmp_path: Path) -> None:
         exif = Image.Exif()

@@ -8,7 +8,6 @@ from videoparts.errors import SettingsError
 from videoparts.vit import precision
 from videoparts.vit.precision import (
     cpu_computes_bf16,
-    exact_convolutions,
     multiplies_8_bits,
     precision_name,
     resolve_precision,
@@ -101,15 +100,3 @@ def test_native_bf16_is_found_with_an_older_torch(monkeypatch: pytest.MonkeyPatc
         assert cpu_computes_bf16() is supported
     monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported")
     assert cpu_computes_bf16() is False
-
-
-def test_convolutions_in_fp32_on_cuda_keep_all_bits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
-    before = torch.backends.cudnn.allow_tf32
-    with exact_convolutions(torch.device("cuda"), torch.float32):
-        assert not torch.backends.cudnn.allow_tf32
-        assert torch.backends.cudnn.enabled
-        assert torch.backends.cudnn.deterministic  # as it was set
-    with exact_convolutions(torch.device("cuda"), torch.float16):
-        assert torch.backends.cudnn.allow_tf32 == before
-    assert torch.backends.cudnn.allow_tf32 == before

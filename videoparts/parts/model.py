@@ -18,6 +18,7 @@ from ..files.atomic import AtomicFile, atomic_file
 from ..foreground.probe import Probe, probe_from, probe_tensors
 from ..identity import ExtractorIdentity
 from ..painting.palette import part_colour
+from ..sigmoid import sigmoid
 from .space import PartSpace, space_from, space_tensors
 from .tree import PartTree, tree_from, tree_tensors
 
@@ -155,7 +156,7 @@ class PartModel:
         """
         if features.tokens is None:
             raise ValueError("parts are told by tokens too, and the features were extracted without them")
-        whole = self.probe.odds(features).sigmoid()
+        whole = sigmoid(self.probe.odds(features))
         looks = self.space.looks(features.descriptors, features.tokens)
         parts = whole[..., None] * self.tree.chances(looks, self.parts)
         if self.hidden:

@@ -26,6 +26,7 @@ from ..config import MOST_PARTS
 from ..devices import copied_to
 from ..errors import FitError, SettingsError
 from ..one_thread import one_thread
+from ..sigmoid import sigmoid
 from .two_means import Halves, halve
 
 _AXES = 128  # principal axes of the object, along which it is split
@@ -156,7 +157,7 @@ class PartTree:
             length = (1 - 2 * along[..., -1:] + centre @ centre).clamp(min=1e-12).sqrt()
             lead = ((along[..., :-1] - direction @ centre) / length.sqrt() - offset) / _TEMPERATURE
             for split, parent in enumerate(self.parent[1 : 2 * parts - 1 : 2].tolist()):
-                mine = of_node[parent] * lead[..., split].sigmoid()
+                mine = of_node[parent] * sigmoid(lead[..., split])
                 of_node += [mine, of_node[parent] - mine]
         return torch.stack([of_node[k] for k in self.cut(parts)], dim=-1)
 

@@ -15,6 +15,7 @@ import torch
 from ..config import RefineSettings
 from ..grid import Grid
 from ..resize import resize, unit_range
+from ..sigmoid import sigmoid
 from .colours import Colours
 from .full_size import full_labels, full_matte
 from .guided_filter import GuidedFilter, apply
@@ -152,12 +153,12 @@ def _mean_field(unary: torch.Tensor, guide: torch.Tensor, guided: GuidedFilter, 
     of it is only where the pixel lies: the mean around it. Kept, that pulls everything thinner than the window into
     the background; _PLACE of it is taken off, so that limbs stay.
     """
-    whole = unary.sigmoid()
+    whole = sigmoid(unary)
     unary = unary - _PULL * (1 - _PLACE) / 2  # messages are about one half
     for _ in range(steps):
         functions, place = guided.functions_and_mean(whole)
         message = apply(functions, guide).sub_(place, alpha=_PLACE)
-        whole = torch.add(unary, message, alpha=_PULL).sigmoid_()
+        whole = sigmoid(torch.add(unary, message, alpha=_PULL))
     return whole
 
 

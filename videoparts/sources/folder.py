@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import suppress
 from copy import copy
@@ -12,16 +13,15 @@ from pathlib import Path
 from typing import cast
 
 import av
-import imageio.v3 as iio
 import numpy as np
 import numpy.typing as npt
-from imageio.core.request import InitializationError
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..active_area import ActiveArea
 from ..config import SourceSettings
 from ..counted import counted
 from ..errors import SourceError
+from ..files.ffmpeg_name import ffmpeg_name
 from ..frames import FrameBatch, Pixels, VideoInfo
 from .around import Neighbourhood, neighbourhoods
 from .black_bars import active_area, looked_at, told
@@ -36,6 +36,8 @@ _OTHERS = (
 )  # fmt: skip
 _ORIENTATION = 274  # EXIF tag
 _TURNED = (5, 6, 7, 8)  # its values that swap height and width
+# What Pillow raises of damaged files.
+_BROKEN = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, struct.error)
 
 
 def open_folder(path: Path, settings: SourceSettings) -> FrameFolder:
@@ -158,18 +160,18 @@ def read_picture(file: Path) -> Pixels:
         SourceError: it cannot be decoded.
     """
     try:
-        if iio.improps(file, plugin="pillow", index=0).dtype == np.uint8:
-            return iio.imread(file, plugin="pillow", index=0, mode="RGB", rotate=True)
-        return _eight_bits(iio.imread(file, plugin="pillow", index=0, rotate=True))
+        # Of what has a name, Pillow 13 maps some TIFFs into memory, and then turns them wrongly.
+        with file.open("rb") as content, Image.open(content) as image:
+            image.load()  # which turns a TIFF, and takes its orientation off
+            ImageOps.exif_transpose(image, in_place=True)
+            deep = image.mode in ("1", "F") or image.mode.startswith("I")
+            return _eight_bits(np.asarray(image)) if deep else np.array(image.convert("RGB"))
     except UnidentifiedImageError:
         return _with_ffmpeg(file)
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        cause = error.__cause__ or error  # imageio says less
-        if isinstance(cause, InitializationError):  # Pillow knows no such picture
-            return _with_ffmpeg(file)
-        if isinstance(cause, Image.DecompressionBombError):
-            raise _too_large(file) from None
-        raise broken_picture(file, "the picture cannot be decoded", cause) from None
+    except Image.DecompressionBombError:
+        raise _too_large(file) from None
+    except _BROKEN as error:
+        raise broken_picture(file, "the picture cannot be decoded", error) from None
 
 
 def _eight_bits(samples: npt.NDArray[np.generic]) -> Pixels:
@@ -254,20 +256,23 @@ def _head(file: Path) -> tuple[tuple[int, int], bool]:
         with Image.open(file) as image:
             width, height = image.size
             turned = image.getexif().get(_ORIENTATION, 1) in _TURNED
+            if turned and image.format == "TIFF":  # whose size some versions of Pillow turn already
+                height, width = read_picture(file).shape[:2]
+                return (height, width), image.has_transparency_data
             return ((width, height) if turned else (height, width)), image.has_transparency_data
     except UnidentifiedImageError:
         height, width = _with_ffmpeg(file).shape[:2]
         return (height, width), False
     except Image.DecompressionBombError:
         raise _too_large(file) from None
-    except (OSError, ValueError, SyntaxError) as error:
+    except _BROKEN as error:
         raise broken_picture(file, "the picture cannot be opened", error) from None
 
 
 def _with_ffmpeg(file: Path) -> Pixels:
     # Pillow reads no TIFF of 16 bits a colour.
     try:
-        with av.open(str(file)) as container:
+        with av.open(ffmpeg_name(file)) as container:
             frame = next(container.decode(video=0))
             return cast("Pixels", frame.to_ndarray(format="rgb24"))
     except (av.FFmpegError, OSError, ValueError, IndexError, StopIteration):

@@ -18,6 +18,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from ..errors import SourceError
+from ..files.ffmpeg_name import ffmpeg_name
 
 Stamp = Literal["pts", "dts"]
 
@@ -72,7 +73,7 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         SourceError: the file cannot be read, or holds no video.
     """
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        container = av.open(ffmpeg_name(path), metadata_errors="replace")
     except PermissionError:
         raise SourceError(f"{path}: no permission to read it; change its mode or copy it") from None
     except (av.FFmpegError, OSError, ValueError) as error:
@@ -104,7 +105,7 @@ def _why(path: Path, error: Exception) -> str:
             head = file.read(8)
     except OSError:
         head = b""
-    if head[4:] == b"ftyp":
+    if head[4:] == b"ftyp" and isinstance(error, av.InvalidDataError):
         return "its index (moov) is missing, so it has broken off or was never finished; make or copy it again"
     text = str(getattr(error, "strerror", None) or error).splitlines()[0]
     return f"not readable as a video ({text}); check that it is a complete video file"

@@ -16,6 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..errors import SourceError
+from ..files.ffmpeg_name import ffmpeg_name
 from ..frames import ColourTags, Pixels, VideoInfo
 from .index import VideoIndex
 from .reading import VideoFile
@@ -32,15 +33,13 @@ class PyAVVideo(VideoFile):
     def decode(self, positions: Sequence[int], size: int) -> Generator[tuple[int, Pixels], None, None]:
         """See `VideoFile.decode`."""
         # Opened again for each pass, so that two passes never disturb each other.
-        container = av.open(str(self.path), metadata_errors="replace")
         try:
-            stream = next(s for s in container.streams.video if s.index == self._stream)
-            stream.thread_type = "AUTO"
-            yield from self._walk(container, stream, positions)
+            with av.open(ffmpeg_name(self.path), metadata_errors="replace") as container:
+                stream = next(s for s in container.streams.video if s.index == self._stream)
+                stream.thread_type = "AUTO"
+                yield from self._walk(container, stream, positions)
         except av.FFmpegError as error:
             raise SourceError(f"{self.path}: {str(error).splitlines()[0]}; make or copy the file again") from None
-        finally:
-            container.close()
 
     def __init__(self, path: Path, info: VideoInfo, index: VideoIndex, selected: range, stream: int) -> None:
         super().__init__(path, info, index, selected)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from ..config import ComputeSettings, ExtractorSettings, Facet
@@ -29,9 +28,10 @@ from .facets import cls_attention, project
 from .fast_block import FastBlock, run_blocks
 from .naming import Tensors, timm_name
 from .openvino_blocks import OpenVinoBlocks
+from .patch_embedding import embedded
 from .plain_block import all_plain, is_plain
 from .positions import embeddings, resampling_of
-from .precision import exact_convolutions, precision_name, resolve_precision
+from .precision import precision_name, resolve_precision
 from .rounded_block import RoundedBlock
 from .shifts import Seen, seen_in_turn
 from .weights import Weights, find_weights
@@ -216,9 +216,8 @@ class ViTExtractor:
         """What the first block is given (N, t, D), and the rotation that all are."""
         images = images.to(self.device)
         images = images.to(self.dtype) / 255 if images.dtype == torch.uint8 else images.to(self.dtype)
-        with exact_convolutions(self.device, self.dtype):
-            x = F.conv2d(images, self._patch_weight, self._patch_bias, stride=grid.stride)
-        x = x.flatten(2).transpose(1, 2)
+        exact = self.device.type == "cuda" and self.dtype == torch.float32
+        x = embedded(images, self._patch_weight, self._patch_bias, grid.stride, exact=exact)
         positions, rope = self._embeddings((grid.rows, grid.columns))
         if positions is not None:
             x = x + positions

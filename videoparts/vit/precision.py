@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-
 import torch
 
 from ..config import ComputeSettings, Precision
@@ -54,17 +52,6 @@ def precision_name(compute: ComputeSettings, device: torch.device) -> str:
     """
     dtype = resolve_precision(compute.precision, device)
     return "int8" if multiplies_8_bits(compute, device) else str(dtype).removeprefix("torch.")
-
-
-def exact_convolutions(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[None]:
-    """Within it, convolutions in fp32 on CUDA keep all of their bits: by itself cuDNN takes TF32, of 10 bits for 23."""
-    if device.type != "cuda" or dtype != torch.float32:
-        return nullcontext()
-    cudnn = torch.backends.cudnn  # what is not named here would be turned off meanwhile, whatever the user has set
-    exact: AbstractContextManager[None] = cudnn.flags(
-        enabled=cudnn.enabled, benchmark=cudnn.benchmark, deterministic=cudnn.deterministic, allow_tf32=False
-    )
-    return exact
 
 
 def cpu_computes_bf16() -> bool:

@@ -51,7 +51,7 @@ class Container:
         claims 1000 frames a second, decord knows no time of its H.264, and PyAV gives each frame that of the next.
         """
         if self.fixed_rate:
-            return 1 / like.rate.limit_denominator(1001)
+            return 1 / (like.rate.limit_denominator(1001) or like.rate)  # one frame in an hour would be none
         base = like.time_base
         return base if max(base.numerator, base.denominator) <= _LARGEST else Fraction(1, 90_000)
 

@@ -12,6 +12,7 @@ import av
 from av.container import OutputContainer
 from av.stream import Stream
 
+from ...files.ffmpeg_name import ffmpeg_name
 from .containers import Container
 
 if TYPE_CHECKING:  # generic in PyAV's stubs only
@@ -37,7 +38,7 @@ class SoundTrack:
         self.notes: list[str] = []
         self._output = output
         try:
-            self._input = av.open(str(path), metadata_errors="replace")
+            self._input = av.open(ffmpeg_name(path), metadata_errors="replace")
         except (av.FFmpegError, OSError) as error:  # not an OSError: that would speak of the output
             raise ValueError(f"{path} cannot be opened: {error.strerror}") from error
         try:
@@ -47,6 +48,8 @@ class SoundTrack:
             if len(tracks) > 1:
                 self.notes.append(f"sound: the first of {len(tracks)} tracks is kept")
             self._track = tracks[0]
+            if self._track.codec_context is None:
+                raise ValueError("FFmpeg has no decoder for it")
             self._picture = self._input.streams.best("video")
             self._copied = self._add_stream(container)
         except BaseException:
@@ -55,6 +58,8 @@ class SoundTrack:
         self._packets: Iterator[_Packet] = iter(())
         self._pending: _Packet | None = None
         self._last_dts: int | None = None
+        # Matroska counts milliseconds, and in one of them may begin more packets than one.
+        self._least_step = 0 if container.muxer in ("matroska", "webm") else 1
         self._last_picture = Fraction(-(10**9))  # latest time of a picture met in the file
         self._shift = 0  # in ticks of the track
 
@@ -131,8 +136,7 @@ class SoundTrack:
                 return True
             except (ValueError, av.FFmpegError):
                 pass
-        rate = 48_000 if container.sound_encoder == "libopus" else min(codec.sample_rate, 48_000)
-        added = self._output.add_stream(container.sound_encoder, rate=rate)
+        added = self._output.add_stream(container.sound_encoder, rate=_rate(container.sound_encoder, codec.sample_rate))
         assert isinstance(added, av.AudioStream)
         self._stream = added
         # By number, as the layout of raw sound is often not named.
@@ -172,7 +176,7 @@ class SoundTrack:
             self._encode(packet)
             return
         dts = packet.dts if packet.dts is not None else packet.pts
-        if dts is None or (self._last_dts is not None and dts <= self._last_dts):
+        if dts is None or (self._last_dts is not None and dts < self._last_dts + self._least_step):
             return  # a muxer takes rising times only; such packets are found in damaged files
         self._last_dts = dts
         packet.dts = dts - self._shift
@@ -208,3 +212,12 @@ class SoundTrack:
         self.notes.append(f"sound: it ends early, for it cannot be written on ({error})")
         self._packets, self._pending = iter(()), None
         self._copied = True  # nothing is left to flush
+
+
+def _rate(encoder: str, rate: int) -> int:
+    """The rate, in samples a second, that an encoder takes instead of ``rate``: the next higher one, up to 48,000."""
+    known = av.Codec(encoder, "w").audio_rates
+    if encoder == "libopus" or known is None:
+        return 48_000 if encoder == "libopus" else min(rate, 48_000)
+    known = sorted(one for one in known if one <= 48_000)
+    return next((one for one in known if one >= rate), known[-1])

@@ -12,6 +12,7 @@ from av.container import OutputContainer
 
 from ...errors import OutputError
 from ...files.atomic import AtomicFile, ensure_not_input
+from ...files.ffmpeg_name import ffmpeg_name
 from ...frames import VideoInfo
 from . import matroska_aspect
 from .containers import container_of
@@ -175,7 +176,7 @@ class VideoFile(Generic[T]):
 
     def _open(self, with_sound: bool) -> None:
         self._output = av.open(
-            str(self._file.temporary),
+            ffmpeg_name(self._file.temporary),
             "w",
             format=self._container.muxer,
             container_options=self._container.options(self._base),
