@@ -87,6 +87,8 @@ def parse(arguments: Sequence[str]) -> Command:
         from .batches.jobs_file import arguments_of
 
         arguments = ["batch", *arguments_of(Path(arguments[1])), *arguments[2:]]
+    elif arguments[:1] == ["batch"] and (jobs := next(filter(_is_jobs_file, arguments[2:]), None)) is not None:
+        raise SettingsError(f"{jobs}: a jobs file comes first, as in videoparts batch {jobs} --dry-run")
     kind = COMMANDS.get(arguments[0]) if arguments else None
     if kind is None:
         return _of_all(arguments)
@@ -103,6 +105,10 @@ def parse(arguments: Sequence[str]) -> Command:
         options = _read_with(preset.with_model(options.extractor.model), kind, arguments)
     command: Command = options
     return command
+
+
+def _is_jobs_file(argument: str) -> bool:
+    return argument.endswith(".toml") and Path(argument).is_file()
 
 
 def _of_all(arguments: Sequence[str]) -> Command:

@@ -21,6 +21,7 @@ class Batch(BatchOptions):
     def run(self) -> None:
         """Run the command."""
         from videoparts.files.lock import HOME, only_run_in
+        from videoparts.parts.model import hidden_parts
         from videoparts.results.manifest import FILE as MANIFEST
         from videoparts.results.set_manifest import FILE as SET_MANIFEST
         from videoparts.sinks.formats import formats_of
@@ -30,6 +31,8 @@ class Batch(BatchOptions):
 
         for one in formats_of(self.formats):
             one.require()
+        if self.model_file is None and self.fit.parts != "auto":
+            hidden_parts(self.fit.parts, self.include, self.exclude)  # or each clip would fail after its fit
         for file, what in ((MANIFEST, "one clip"), (SET_MANIFEST, "a set of pictures")):
             if (self.output / file).exists():
                 raise OutputError(f"{self.output} holds the masks of {what}; choose another folder for many clips")

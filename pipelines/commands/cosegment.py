@@ -45,12 +45,15 @@ class Cosegment(SetOptions):
         failed = []
         unusable: list[str] = []  # said at the end, a line each
         chain.extractor()  # once for all
-        for folder in sets:
+        for done, folder in enumerate(sets):
             own = replace(chain, terminal=Terminal(self.quiet), clock=StageClock(), cache=FeatureCache())
             own.terminal.say(f"{folder.name}:")
             try:
                 pictures = given_pictures([folder], self.source.every, own.terminal)
                 looked = SetRun(self, own, pictures, self.output / folder.name).go()
+            except KeyboardInterrupt:
+                of = f"{done} of {len(sets)} sets"
+                raise KeyboardInterrupt(f"stopped; {of} are done, the same command goes on with the rest") from None
             except (FitError, SourceError) as error:  # the others can still be done
                 why = [f"failed: {folder.name}: {error}"]
                 own.terminal.note(*why)

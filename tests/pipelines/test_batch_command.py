@@ -428,6 +428,7 @@ def test_a_jobs_file_holds_inputs_and_options(given: Path, quiet: Path, tmp_path
         (["nowhere", "--address", "auto"], "--engine ray"),
         (["nowhere", "--formats", "gif"], "--formats gif: unknown"),
         (["nothing.toml"], "nothing.toml"),
+        (["nowhere", "--include", "9"], "no part 9"),
     ],
 )
 def test_bad_command_lines_are_one_line(
@@ -438,6 +439,13 @@ def test_bad_command_lines_are_one_line(
     assert says in said
     assert len(said.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_jobs_file_comes_first(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    jobs = tmp_path / "jobs.toml"
+    jobs.write_text('inputs = ["nowhere"]\noutput = "out"\n')
+    assert main(["batch", "--dry-run", str(jobs)]) == 2
+    assert f"{jobs}: a jobs file comes first" in capfd.readouterr().err
 
 
 def test_of_no_input_nothing_is_said_but_that(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

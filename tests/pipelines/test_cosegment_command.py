@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -227,3 +228,19 @@ def test_a_killed_run_goes_on(pictures: Path, tmp_path: Path) -> None:
     whole = tmp_path / "whole"
     assert main(["cosegment", str(many), "-o", str(whole), "-q", *given]) == 0
     assert shown(out) == shown(whole)
+
+
+def test_options_that_would_do_nothing_are_refused(
+    pictures: Path, done: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sets, model = tmp_path / "sets", done / "parts.safetensors"
+    shutil.copytree(pictures, sets / "a")
+    given = ["cosegment", str(sets), "-o", str(tmp_path / "out"), "--offline"]
+    for options, says in (
+        (["--save-model", str(tmp_path / "m.safetensors")], "each set keeps a model of its own"),
+        (["--model-file", str(model), "--augment", "on"], "--augment says how to fit"),
+        (["--model-file", str(model), "--frames", "8"], "--frames says how to fit"),
+    ):
+        assert main([*given, *options]) == 2
+        assert says in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["sets"]

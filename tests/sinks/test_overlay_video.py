@@ -119,6 +119,14 @@ def test_avi_tells_how_far_frames_of_uneven_times_are_off(tmp_path):
         assert write(tmp_path / f"out{suffix}", made).notes == ()
 
 
+def test_avi_of_a_frame_in_an_hour(tmp_path):
+    made = clip("x.mp4")
+    made.info = replace(made.info, rate=Fraction(1, 3600))
+    write(tmp_path / "out.avi", made)
+    with av.open(str(tmp_path / "out.avi")) as source:
+        assert source.streams.video[0].average_rate == Fraction(1, 3600)
+
+
 @pytest.mark.parametrize(("steps", "rate"), [([40] * 11, 25), ([33, 33, 34] * 7, 30), ([40, 80, 40, 40, 120, 40], 25)])
 @pytest.mark.parametrize("late", [0, 17, 20])
 def test_avi_says_nothing_of_times_that_are_only_rounded(tmp_path, steps, rate, late):

@@ -149,10 +149,13 @@ def test_sound_can_be_left_out(tmp_path):
     assert sink.notes == ()
 
 
-@pytest.mark.parametrize("what", ["gone", "silent", "text"])
+@pytest.mark.parametrize("what", ["gone", "silent", "text", "of an unknown kind"])
 def test_a_source_without_readable_sound_costs_only_the_sound(tmp_path, what):
     made = with_sound(tmp_path / "in.mp4")
+    content = made.info.path.read_bytes()
     made.info.path.unlink()
+    if what == "of an unknown kind":
+        made.info.path.write_bytes(content.replace(b"mp4a", b"ac-4").replace(b"esds", b"free"))
     if what == "silent":
         write(made.info.path, clip("x.mp4"))
     if what == "text":
