@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from videoparts import __version__
 from videoparts.config import ComputeSettings, ExtractorSettings
+from videoparts.errors import WeightsError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,8 @@ class Info:
         device = resolve_device(self.compute.device)
         precision = precision_name(self.compute, device)
         hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
+        if self.compute.weights is not None and not self.compute.weights.is_file():
+            raise WeightsError(f"{self.compute.weights}: no such file of weights")
         weights = self.compute.weights or locate_weights(timm_name(self.extractor.model))
         return [
             ("videoparts", f"{__version__}, Python {platform.python_version()} on {platform.platform(terse=True)}"),

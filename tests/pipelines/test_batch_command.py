@@ -267,7 +267,7 @@ def test_the_vote_finds_shared_parts(short_clip: Path, tmp_path: Path) -> None:
 
 def test_a_reader_that_goes_away_stops_nothing(short_clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = [*COMMAND, str(short_clip), "-o", str(out), *QUICK_BATCH, "--end", "0.3", "--progress", "json"]
+    command = [*COMMAND, "batch", str(short_clip), "-o", str(out), *QUICK_BATCH, "--end", "0.3", "--progress", "json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as run:
         assert run.stdout is not None
         run.stdout.readline()
