@@ -255,11 +255,10 @@ def _head(file: Path) -> tuple[tuple[int, int], bool]:
     try:
         with Image.open(file) as image:
             width, height = image.size
-            turned = image.getexif().get(_ORIENTATION, 1) in _TURNED
-            if turned and image.format == "TIFF":  # whose size some versions of Pillow turn already
-                height, width = read_picture(file).shape[:2]
-                return (height, width), image.has_transparency_data
-            return ((width, height) if turned else (height, width)), image.has_transparency_data
+            if image.getexif().get(_ORIENTATION, 1) in _TURNED:
+                # Of a TIFF, some versions of Pillow have turned the size already.
+                height, width = read_picture(file).shape[:2] if image.format == "TIFF" else (width, height)
+            return (height, width), image.has_transparency_data
     except UnidentifiedImageError:
         height, width = _with_ffmpeg(file).shape[:2]
         return (height, width), False

@@ -216,8 +216,8 @@ class SoundTrack:
 
 def _rate(encoder: str, rate: int) -> int:
     """The rate, in samples a second, that an encoder takes instead of ``rate``: the next higher one, up to 48,000."""
-    known = av.Codec(encoder, "w").audio_rates
-    if encoder == "libopus" or known is None:
-        return 48_000 if encoder == "libopus" else min(rate, 48_000)
+    if encoder == "libopus":  # which works at that one, whatever it is given
+        return 48_000
+    known = av.Codec(encoder, "w").audio_rates or [min(rate, 48_000)]
     known = sorted(one for one in known if one <= 48_000)
     return next((one for one in known if one >= rate), known[-1])
