@@ -23,7 +23,6 @@ from videoparts.painting.palette import part_colour
 from videoparts.parts.model import PartModel, check_model_path, hidden_parts
 from videoparts.pictures.check import CheckedPicture
 from videoparts.pictures.strangers import strangers, whole_looks
-from videoparts.results.manifest import FILE as CLIP_MANIFEST
 from videoparts.results.picture_store import PictureStore
 from videoparts.results.runs import Run, run_key
 from videoparts.results.set_manifest import FILE, PictureEntry, outputs_of, save_set_manifest
@@ -39,6 +38,7 @@ from videoparts.sources.source_hash import source_sha256
 from videoparts.stream import prefetch
 
 from .chain import Chain, given_model
+from .other_results import refuse_other_results
 from .picture_inputs import Looked, looked_at
 from .result import edition_of, found_by
 from .run_settings import run_settings
@@ -102,8 +102,7 @@ class SetRun:
         return [Part(k, name, part_colour(k)) for k, name in enumerate(names, start=1)]
 
     def _earlier(self) -> list[str]:
-        if (self._output / CLIP_MANIFEST).exists():
-            raise OutputError(f"{self._output} holds the masks of a clip; choose another folder")
+        refuse_other_results(self._output, "cosegment")
         return outputs_of(self._output)
 
     def _sinks(self, folder: Path, parts: Sequence[Part]) -> list[FormatSink]:

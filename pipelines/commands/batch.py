@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from videoparts.errors import OutputError
-
 from ..batches.options import BatchOptions
 
 
@@ -22,20 +20,17 @@ class Batch(BatchOptions):
         """Run the command."""
         from videoparts.files.lock import HOME, only_run_in
         from videoparts.parts.model import hidden_parts
-        from videoparts.results.manifest import FILE as MANIFEST
-        from videoparts.results.set_manifest import FILE as SET_MANIFEST
         from videoparts.sinks.formats import formats_of
 
         from ..batches.engine import engine_of
         from ..batches.run import BatchRun
+        from ..other_results import refuse_other_results
 
         for one in formats_of(self.formats):
             one.require()
         if self.model_file is None and self.fit.parts != "auto":
             hidden_parts(self.fit.parts, self.include, self.exclude)  # or each clip would fail after its fit
-        for file, what in ((MANIFEST, "one clip"), (SET_MANIFEST, "a set of pictures")):
-            if (self.output / file).exists():
-                raise OutputError(f"{self.output} holds the masks of {what}; choose another folder for many clips")
+        refuse_other_results(self.output, "batch")
         with ExitStack() as stack:
             if not self.dry_run:
                 stack.enter_context(only_run_in(self.output / HOME))

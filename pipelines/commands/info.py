@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from videoparts import __version__
 from videoparts.config import ComputeSettings, ExtractorSettings
-from videoparts.errors import WeightsError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,13 +31,13 @@ class Info:
         from videoparts.sources.decord_reader import unavailable
         from videoparts.vit.naming import timm_name
         from videoparts.vit.precision import precision_name
-        from videoparts.vit.weights import cache_folder, locate_weights
+        from videoparts.vit.weights import cache_folder, locate_weights, require_weights
 
         device = resolve_device(self.compute.device)
         precision = precision_name(self.compute, device)
         hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
-        if self.compute.weights is not None and not self.compute.weights.is_file():
-            raise WeightsError(f"{self.compute.weights}: no such file of weights")
+        if self.compute.weights is not None:
+            require_weights(self.compute.weights)
         weights = self.compute.weights or locate_weights(timm_name(self.extractor.model))
         return [
             ("videoparts", f"{__version__}, Python {platform.python_version()} on {platform.platform(terse=True)}"),

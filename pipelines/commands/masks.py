@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from videoparts.errors import OutputError
-
 from ..options import MaskOutputs, Output, Quiet
 from ..terminal import Terminal
 
@@ -78,16 +76,13 @@ class Masks(MaskOutputs):
         """
         from videoparts.masks import Part
         from videoparts.painting.palette import part_colour
-        from videoparts.results.set_manifest import FILE as SET_MANIFEST
         from videoparts.sinks.formats import formats_of
 
-        from ..batches.journal import FILE as JOURNAL
+        from ..other_results import refuse_other_results
         from ..outputs import check_outputs
         from ..result import manifest_of, refuse_edited
 
-        for file, what in ((SET_MANIFEST, "the masks of a set of pictures"), (JOURNAL, "a batch")):
-            if (self.output / file).exists():
-                raise OutputError(f"{self.output} holds {what}; choose another folder")
+        refuse_other_results(self.output, "masks")
         refuse_edited(self.output)
         before = manifest_of(self.output)
         names = given.names if given is not None else [f"part{k}" for k in range(1, 5)]

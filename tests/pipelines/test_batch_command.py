@@ -238,8 +238,9 @@ def test_what_no_batch_has_made_is_left_alone(
 def test_results_of_other_commands_are_left_alone(
     quiet: Path, given: Path, short_clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["masks", str(short_clip), "-o", str(quiet), "-q"]) == 2
-    assert f"{quiet} holds a batch" in capfd.readouterr().err
+    for command in (["masks", str(short_clip)], ["cosegment", str(given / FRAMES)]):
+        assert main([*command, "-o", str(quiet), "-q"]) == 2
+        assert f"{quiet} holds a batch" in capfd.readouterr().err
     (tmp_path / "cosegment.json").write_text("{}")
     for command in (["masks", str(short_clip)], ["batch", str(given)]):
         assert main([*command, "-o", str(tmp_path), "-q"]) == 2

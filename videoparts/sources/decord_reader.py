@@ -18,6 +18,7 @@ import numpy as np
 
 from ..active_area import ActiveArea
 from ..errors import DecoderHangError, SourceError
+from ..files.ffmpeg_name import ffmpeg_name
 from ..frames import Pixels
 from .decord_worker import HEADER
 from .index import VideoIndex
@@ -84,7 +85,7 @@ class DecordWorker:
             import fcntl
 
             fcntl.fcntl(self._answers, fcntl.F_SETPIPE_SZ, 1 << 20)
-        self._command({"open": str(path.absolute()), "margin": _MARGIN, "patience": 2 * timeout + 5})
+        self._command({"open": ffmpeg_name(path), "margin": _MARGIN, "patience": 2 * timeout + 5})
 
     def opened(self) -> tuple[int, int, int]:
         """Frames, height, width, as decord sees them. Waits until the file is open.

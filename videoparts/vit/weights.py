@@ -70,14 +70,19 @@ def locate_weights(model: str) -> str:
     return f"timm hub's cache, {path}" if path else "nowhere on this machine; timm's hub would be asked"
 
 
+def require_weights(path: Path) -> None:
+    """Raises WeightsError where there is no such file."""
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such file of weights")
+
+
 def read_weights(path: Path) -> Tensors:
     """The backbone's tensors in a ``.safetensors``, ``.pth`` or ``.pt`` file. Runs no code from the file.
 
     Raises:
         WeightsError: it is missing, of another kind, damaged, or holds more than tensors.
     """
-    if not path.is_file():
-        raise WeightsError(f"{path}: no such file of weights")
+    require_weights(path)
     try:
         if path.suffix == ".safetensors":
             checkpoint: object = safetensors.torch.load_file(path)
