@@ -19,6 +19,7 @@ import torch
 
 from ..resize import unit_range
 from .box_filter import box
+from .regions import Region
 
 # Little hangs on these: J of 35 clips and views is within .002 for a _CERTAIN of 0.9 to 0.97, a _BESIDE of 1 / 6 to all
 # of the frame, a _BLUR of 0.7 to 1 and a _MOST of 1.5 to 3.
@@ -54,6 +55,10 @@ class Colours:
         colour = _colour(picture).flatten(1)[:, None].expand(-1, 2, -1)
         counts.scatter_add_(2, colour, kinds.flatten(2).int())  # whole numbers: in any order the sum is the same
         return cls(picture, counts.cpu())
+
+    def within(self, region: Region) -> Colours:
+        """Of a region's frames, with the region alone for a picture. What is counted stays."""
+        return Colours(region.of_planes(self.picture), self.counts[region.frames])
 
     def log_odds(self) -> torch.Tensor:
         """What each pixel's colour tells: (N, y, x) float32, above 0 for the object, on the device of the picture."""

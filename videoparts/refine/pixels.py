@@ -8,6 +8,7 @@ frames in between, too.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import torch
@@ -19,6 +20,7 @@ from ..sigmoid import sigmoid
 from .colours import Colours
 from .full_size import full_labels, full_matte
 from .guided_filter import GuidedFilter, apply
+from .regions import regions
 
 _ROWS = 120  # pixels on the short side of the working picture, where that gives a patch's side
 _CELLS = (2.5, 5.0)  # so many of them at least and at most
@@ -96,12 +98,8 @@ def label_pixels(
     Raises:
         ValueError: the scores are not of frames of this size.
     """
-    height, width = frames.shape[1:3]
-    if scores.shape[1] == 0:
-        return torch.zeros(len(frames), height, width, dtype=torch.uint8, device=frames.device)
-    functions, guide, frames, cell = _refined(scores, frames, settings or RefineSettings(), colours)
-    labels = [full_labels(*one, cell) for one in zip(functions, guide, frames, strict=True)]
-    return torch.stack(labels)[:, :height, :width]
+    (labels,) = _pixels(scores, frames, settings, colours, (full_labels,))
+    return labels
 
 
 @torch.inference_mode()
@@ -115,34 +113,49 @@ def matte_pixels(
     Returns:
         Labels and matte, (N, H, W) uint8 each. But for rounding, a pixel has a part where the matte is above 127.
     """
-    height, width = frames.shape[1:3]
+    labels, matte = _pixels(scores, frames, settings, colours, (full_labels, full_matte))
+    return labels, matte
+
+
+def _pixels(
+    scores: torch.Tensor,
+    frames: torch.Tensor,
+    settings: RefineSettings | None,
+    colours: Colours | None,
+    wanted: Sequence[Callable[[torch.Tensor, torch.Tensor, torch.Tensor, int], torch.Tensor]],
+) -> list[torch.Tensor]:
+    """What each of ``wanted``, functions of `full_size`, makes of every pixel: (N, H, W) uint8, 0 where no object can
+    be."""
+    planes = [torch.zeros(frames.shape[:3], dtype=torch.uint8, device=frames.device) for _ in wanted]
     if scores.shape[1] == 0:
-        nothing = torch.zeros(len(frames), height, width, dtype=torch.uint8, device=frames.device)
-        return nothing, nothing.clone()
-    functions, guide, frames, cell = _refined(scores, frames, settings or RefineSettings(), colours)
-    each = list(zip(functions, guide, frames, strict=True))
-    labels, mattes = (torch.stack([full(*one, cell) for one in each]) for full in (full_labels, full_matte))
-    return labels[:, :height, :width], mattes[:, :height, :width]
-
-
-def _refined(
-    scores: torch.Tensor, frames: torch.Tensor, settings: RefineSettings, colours: Colours | None
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, int]:
-    """Linear functions of the colour (N, C - 1, 4, y, x), the working picture (N, 3, y, x), frames padded to whole
-    cells, and the side of a cell in pixels."""
+        return planes
+    settings = settings or RefineSettings()
     colours = colours or colours_of(scores, frames)
-    guide = unit_range(colours.picture).contiguous()  # a channel after the other: a seventh faster
     cell = _cell(frames.shape[1], scores.shape[2])
-    frames = _pad(frames, cell)
+    # A window reaches a radius, and all windows that a pixel lies in, two; between pixels is half of another one.
+    for region in regions(scores, 2 * settings.radius + 1):
+        there = colours.within(region)
+        guide = unit_range(there.picture).contiguous()  # a channel after the other: a seventh faster
+        functions = _refined(region.of_planes(scores), guide, there, settings)
+        some = _pad(region.of_pixels(frames, cell), cell)
+        for plane, full in zip(planes, wanted, strict=True):
+            target = region.of_pixels(plane, cell)
+            each = torch.stack([full(*one, cell) for one in zip(functions, guide, some, strict=True)])
+            target.copy_(each[:, : target.shape[1], : target.shape[2]])
+    return planes
+
+
+def _refined(scores: torch.Tensor, guide: torch.Tensor, colours: Colours, settings: RefineSettings) -> torch.Tensor:
+    """Linear functions of the colour (N, C - 1, 4, y, x); the guide is the colours' picture (N, 3, y, x), 0 to 1."""
     if not settings.radius:
         flat = torch.zeros_like(scores)[:, :, None].expand(-1, -1, 3, -1, -1)
-        return torch.cat([flat, scores[:, :, None]], dim=2), guide, frames, cell
+        return torch.cat([flat, scores[:, :, None]], dim=2)
     guided = GuidedFilter(guide, settings.radius, settings.eps)
     if settings.steps:
         whole = scores.sum(1, keepdim=True)
         unary = torch.logit(whole.clamp(_SURE, 1 - _SURE)) + colours.log_odds()[:, None]
         scores = scores * (_mean_field(unary, guide, guided, settings.steps) / whole.clamp(min=_SURE**2))
-    return guided.functions(scores), guide, frames, cell
+    return guided.functions(scores)
 
 
 def _mean_field(unary: torch.Tensor, guide: torch.Tensor, guided: GuidedFilter, steps: int) -> torch.Tensor:
