@@ -20,6 +20,8 @@ from videoparts.config import (
 from videoparts.errors import SettingsError
 from videoparts.presets import DEFAULT, PRESETS, Preset, PresetName
 
+from .no_effect import refuse_idle_refinement
+
 T = TypeVar("T")
 
 Output = Annotated[T, tyro.conf.arg(aliases=["-o"])]
@@ -93,6 +95,13 @@ class PartOptions(ExtractorOptions):
         changed = [name for name in self.of_vote if getattr(self.fit, name) != getattr(FitSettings(), name)]
         if changed and self.fit.foreground != "vote":
             raise SettingsError(f"--{changed[0]} is of --foreground vote: add that, or leave it out")
+        if self.fit.foreground == "vote" and self.fit.afar != self.usual().fit.afar:
+            given = "--afar" if self.fit.afar else "--no-afar"
+            raise SettingsError(f"{given} is of --foreground probe, and vote never looks from afar: leave it out")
+
+    def usual(self) -> Preset:
+        """What its options are if nothing but the preset is given."""
+        return PRESETS[self.preset]
 
 
 @dataclass(frozen=True)
@@ -117,6 +126,7 @@ class MaskOptions(PartOptions):
         for option, numbers in (("--include", self.include), ("--exclude", self.exclude)):
             if any(number < 1 for number in numbers):
                 raise SettingsError(f"{option}: parts have numbers from 1, got {min(numbers)}")
+        refuse_idle_refinement(self.refine, self.usual().refine)
         if self.model_file is None:
             return
         usual = replace(self.usual().fit, parts=self.fit.parts)  # a model can be cut into more or fewer
@@ -125,10 +135,6 @@ class MaskOptions(PartOptions):
                 raise SettingsError(f"--{one.name} says how to fit, and --model-file is fitted already: leave one out")
         if self.save_model is not None and self.save_model.resolve() == self.model_file.resolve():
             raise SettingsError(f"--save-model {self.save_model}: it is the --model-file too; choose another name")
-
-    def usual(self) -> Preset:
-        """What its options are if nothing but the preset is given."""
-        return PRESETS[self.preset]
 
 
 @dataclass(frozen=True)
@@ -153,8 +159,13 @@ class MaskOutputs(MaskOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.keep_features:
-            if self.refine.keys not in (1, PRESETS[self.preset].refine.keys):
-                raise SettingsError("--keep-features keeps what the ViT tells of every frame: leave out --keys")
+            usual = self.usual().refine
+            for option, idle in (
+                ("--keys", self.refine.keys not in (1, usual.keys)),
+                ("--tolerance", self.refine.tolerance != usual.tolerance),
+            ):
+                if idle:
+                    raise SettingsError(f"--keep-features keeps what the ViT tells of every frame: leave out {option}")
             object.__setattr__(self, "refine", replace(self.refine, keys=1))
         if any(not 1 <= level <= MOST_PARTS for level in self.levels):
             raise SettingsError(f"--levels must be 1 to {MOST_PARTS} each, got {','.join(map(str, self.levels))}")

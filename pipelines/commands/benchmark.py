@@ -14,6 +14,7 @@ from videoparts.errors import SettingsError
 from videoparts.presets import PRESETS
 
 from ..json_report import STDOUT, check_json, write_report
+from ..no_effect import refuse_idle_refinement
 from ..options import ExtractorOptions, MaskOptions, Names, Numbers, Quiet
 from ..terminal import Terminal
 
@@ -85,6 +86,7 @@ class Benchmark(ExtractorOptions):
         ):
             if any(number < 1 for number in numbers):
                 raise SettingsError(f"{option} must be positive, got {','.join(map(str, numbers))}")
+        refuse_idle_refinement(self.refine, PRESETS[self.preset].refine)
 
     def run(self) -> None:
         """Run the command."""

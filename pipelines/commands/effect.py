@@ -11,6 +11,7 @@ import tyro
 
 from videoparts.errors import SettingsError
 
+from ..no_effect import refuse_encoder_options
 from ..options import Names, Output, Quiet
 from ..terminal import Terminal
 
@@ -56,6 +57,15 @@ class EffectCommand:
     def __post_init__(self) -> None:
         if self.colour is not None and self.do not in ("tint", "cutout"):
             raise SettingsError(f"--colour is of tint and cutout, not of {self.do}: leave it out")
+        if self.strength != EffectCommand.strength and self.do == "cutout":
+            raise SettingsError("--strength is of blur, grey and tint, not of cutout: leave it out")
+        if self._transparent:
+            why = f"a {self.output.suffix} with alpha has an encoder of its own; leave it out, or give --colour"
+            refuse_encoder_options(self.codec, self.quality, self.speed, why)
+
+    @property
+    def _transparent(self) -> bool:
+        return self.do == "cutout" and self.colour is None and self.output.suffix.lower() in _TRANSPARENT
 
     def run(self) -> None:
         """Run the command."""
@@ -79,7 +89,6 @@ class EffectCommand:
         own = next(part.colour for part in edition.parts if part.number == numbers[0])
         default = own if self.do == "tint" else (0, 0, 0)
         effect = Effect(self.do, self.strength, default if self.colour is None else read_colour(self.colour))
-        transparent = self.do == "cutout" and self.colour is None and self.output.suffix.lower() in _TRANSPARENT
         clock, terminal = StageClock(), Terminal(self.quiet)
         sink = EffectVideo(
             self.output,
@@ -88,7 +97,7 @@ class EffectCommand:
             Covered.of(edition.parts, numbers, self.others),
             len(edition.parts),
             encoding=Encoding(self.codec, self.quality, self.speed),
-            transparent=transparent,
+            transparent=self._transparent,
             audio=self.audio,
             clock=clock,
         )

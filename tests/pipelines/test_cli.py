@@ -36,6 +36,8 @@ from videoparts.segmentation import segment
 # Small, so that a run takes seconds: real weights all the same.
 QUICK = ["--load-size", "112", "--frames", "6", "--offline", "--device", "cpu"]
 COMMAND = [sys.executable, "-m", "videoparts.pipelines.main"]
+CUTOUT = ["effect", "a.mp4", "--masks", "m", "--part", "1", "--do", "cutout", "-o"]
+VOTE_FAST = ["--preset", "fast", "--foreground", "vote"]
 
 
 def times(path: Path) -> list[Fraction]:
@@ -613,6 +615,15 @@ def test_importing_loads_nothing_heavy() -> None:
             ["effect", "a.mp4", "--masks", "m", "--part", "1", "--do", "blur", "--colour", "#fff000", "-o", "b.mp4"],
             "--colour is of tint and cutout, not of blur",
         ),
+        ([*CUTOUT, "a.mov", "--codec", "libx264"], "--codec libx264: a .mov with alpha has an encoder of its own"),
+        ([*CUTOUT, "a.webm", "--quality", "30"], "--quality 30: a .webm with alpha has an encoder of its own; leave"),
+        ([*CUTOUT, "c.mp4", "--strength", "0.5"], "--strength is of blur, grey and tint, not of cutout: leave it out"),
+        (["fit", "a.mp4", "-o", "m", "--foreground", "vote", "--no-afar"], "--no-afar is of --foreground probe"),
+        (["masks", "a.mp4", "-o", "m", *VOTE_FAST, "--afar"], "--afar is of --foreground probe, and vote never looks"),
+        (["overlay", "a.mp4", "-o", "c.mp4", "--radius", "0", "--steps", "3"], "--steps is of the guided filter, and"),
+        (["masks", "a.mp4", "-o", "m", "--radius", "0", "--eps", "0.1"], "--radius 0 goes without it: leave one out"),
+        (["masks", "a.mp4", "-o", "m", "--keys", "1", "--tolerance", "0.1"], "with --keys 1 it sees every frame"),
+        (["benchmark", "a.mp4", "--keys", "1", "--tolerance", "0.1"], "--tolerance is of frames that the ViT does not"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -639,6 +650,22 @@ def test_what_is_asked_and_means_nothing_is_refused_in_a_line(
     assert line.startswith("videoparts: ")
     assert said in line
     assert left_in(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["--preset", "fast", "--keys", "1"],  # its tolerance was not asked for
+        ["--preset", "fast", "--keep-features"],
+        ["--preset", "best", "--tolerance", "0.1"],  # nor was --keys
+        ["--preset", "fast", "--foreground", "vote"],
+        ["--radius", "0", "--steps", "0"],  # which is what is done
+        ["--foreground", "vote", "--motion", "off"],  # frames are sampled from all then
+    ],
+    ids=" ".join,
+)
+def test_what_a_preset_brings_is_not_refused(more: list[str]) -> None:
+    assert parse(["masks", "a.mp4", "-o", "out", *more])
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:

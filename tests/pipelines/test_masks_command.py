@@ -201,7 +201,8 @@ def test_where_what_every_frame_tells_is_kept_the_vit_sees_every_frame(
         assert main([*given, "-o", str(tmp_path / out), *more]) == 0
     assert np.array_equal(davis(tmp_path / "kept"), davis(tmp_path / "seen"))
     capsys.readouterr()
-    assert main([*given, "-o", str(tmp_path / "out"), "--keep-features", "--keys", "4"]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "leave out --keys" in line
+    for option, value in (("--keys", "4"), ("--tolerance", "0.2")):
+        assert main([*given, "-o", str(tmp_path / "out"), "--keep-features", option, value]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert f"leave out {option}" in line
     assert not (tmp_path / "out").exists()
