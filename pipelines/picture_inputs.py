@@ -16,6 +16,7 @@ from videoparts.sources.picture_set import Picture, pictures_of
 from videoparts.sources.picture_source import PictureSource
 
 from .chain import Chain
+from .no_effect import refuse_clip_options
 from .terminal import Terminal
 
 _ANY = (1024, 1024)  # a picture's size: patches are the same in all
@@ -77,15 +78,13 @@ def opened_inputs(chain: Chain, paths: Sequence[Path], settings: SourceSettings)
 
     Raises:
         SourceError: it cannot be opened, a path is not there, or no picture can be used.
-        SettingsError: nothing is given, or pictures and times.
+        SettingsError: nothing is given, or pictures and options of clips.
     """
     if not paths:
         raise SettingsError("no input is given; name pictures, folders of pictures, or a clip")
     if is_clip(paths):
         return chain.open(paths[0]), Looked([])
-    for option, time in (("--start", settings.start), ("--end", settings.end)):
-        if time is not None:
-            raise SettingsError(f"{option} {time}: pictures have no times; leave it out")
+    refuse_clip_options(settings)
     pictures = given_pictures(paths, settings.every, chain.terminal)
     looked = looked_at(pictures, chain.extractor(), chain.terminal)
     return PictureSource([one.picture for one in looked.good]), looked

@@ -12,6 +12,7 @@ from videoparts.config import RefineSettings
 from videoparts.errors import SettingsError
 from videoparts.presets import Preset
 
+from .no_effect import refuse_clip_options
 from .options import MaskOptions, Names, Output, Quiet
 
 FORMATS = ("davis", "object", "mattes", "cutouts")
@@ -50,7 +51,8 @@ class SetOptions(MaskOptions):
     @staticmethod
     def adapted(preset: Preset) -> Preset:
         """What other defaults a set of pictures has."""
-        fit = replace(preset.fit, parts=1, frames=max(_LEARNED, preset.fit.frames), motion="off")
+        frames = max(_LEARNED, preset.fit.frames)
+        fit = replace(preset.fit, parts=1, frames=frames, motion="off", afar=False)
         refine = replace(preset.refine, window=0, keys=1, tolerance=RefineSettings.tolerance)
         return replace(preset, fit=fit, refine=refine)
 
@@ -65,14 +67,18 @@ class SetOptions(MaskOptions):
                 raise SettingsError(f"{option} says how to fit, and --model-file is fitted already: leave one out")
         if unknown := [name for name in self.formats if name not in FORMATS]:
             raise SettingsError(f"--formats {unknown[0]}: unknown; take {', '.join(FORMATS)}")
+        refuse_clip_options(self.source)
         for option, given in (
-            ("--start", self.source.start),
-            ("--end", self.source.end),
             ("--object", self.fit.object),
             ("--box", self.fit.box),
             ("--window", self.refine.window or None),
             ("--keys", self.refine.keys if self.refine.keys > 1 else None),
             ("--tolerance", self.refine.tolerance if self.refine.tolerance != RefineSettings.tolerance else None),
+            ("--motion", self.fit.motion if self.fit.motion != "off" else None),
         ):
             if given is not None:
                 raise SettingsError(f"{option} {given}: pictures have no times; leave it out")
+        if self.fit.afar:
+            raise SettingsError("--afar is of clips, and these are pictures: leave it out")
+        if self.fit.votes is not None and self.fit.foreground != "vote" and self.common == "off":
+            raise SettingsError("--votes is of --common and of --foreground vote: take one of these, or leave it out")

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, cast, get_args
 
 import tyro
 
-from videoparts.config import Facet
+from videoparts.config import ExtractorSettings, Facet
 from videoparts.errors import SettingsError
 from videoparts.presets import PRESETS
 
+from ..no_effect import refuse_encoder_options
 from ..options import ExtractorOptions, Names, Numbers, Output, PartOptions, Quiet
 from ..terminal import Terminal
 
@@ -83,16 +84,25 @@ class Pca(ExtractorOptions):
             raise SettingsError("--layers says what --grid shows: add --grid, or give --layer")
         if self.grid and self.components != 3:
             raise SettingsError("--grid shows the first three components: leave --components out")
+        if self.grid and self.frames is not None:
+            raise SettingsError("--grid finds the components in all pictures that it shows: leave --frames out")
+        if self.facets != Pca.facets and not self.grid:
+            raise SettingsError("--facets says what --grid shows: add --grid, or give --facet")
+        if self.grid and not self.foreground:  # the object is found at that layer and facet
+            for name in ("layer", "facet"):
+                if getattr(self.extractor, name) != getattr(ExtractorSettings(), name):
+                    raise SettingsError(f"--{name} says what is shown without --grid: leave it out, or give --{name}s")
         if unknown := [facet for facet in self.facets if facet not in get_args(Facet)]:
             raise SettingsError(f"--facets: {unknown[0]} is none of {', '.join(get_args(Facet))}")
 
     def run(self) -> None:
         """Run the command."""
+        as_video = self._makes_video()  # first: imports take seconds
+
         from ..chain import Chain
         from ..picture_inputs import is_clip
         from ..set_options import SetOptions
 
-        as_video = self._makes_video()
         preset = PRESETS[self.preset]
         of_clip = as_video or is_clip(self.inputs)
         fit = replace(preset.fit, parts=1) if of_clip else SetOptions.adapted(preset).fit
@@ -110,20 +120,23 @@ class Pca(ExtractorOptions):
     def _makes_video(self) -> bool:
         """Whether a video is to be made. What contradicts itself is said before anything is opened."""
         suffix = self.output.suffix.lower()
+        as_video = suffix in _VIDEOS and not self.grid and not self.output.is_dir()
+        if not as_video:
+            refuse_encoder_options(
+                self.codec, self.quality, self.speed, f"no video is written to {self.output}; leave it out"
+            )
         if self.grid:
             if suffix in _VIDEOS:
                 raise SettingsError(f"{self.output}: --grid makes a picture; name a .png, or a folder")
             return False
         if suffix in _PICTURES:
             raise SettingsError(f"{self.output}: name a folder for the pictures, or a video; one picture needs --grid")
-        if suffix in _VIDEOS and not self.output.is_dir():
-            if self.components != 3 or len(self.inputs) != 1:
-                raise SettingsError(
-                    f"{self.output}: a video shows three components of one clip; leave --components out, or name a "
-                    "folder for pictures"
-                )
-            return True
-        return False
+        if as_video and (self.components != 3 or len(self.inputs) != 1):
+            raise SettingsError(
+                f"{self.output}: a video shows three components of one clip; leave --components out, or name a "
+                "folder for pictures"
+            )
+        return as_video
 
     def _object(self, chain: Chain, source: Source) -> PartModel | None:
         """What finds the object, in pictures as `videoparts cosegment` does; None: it is not asked for."""

@@ -175,7 +175,13 @@ def test_pictures_of_other_kinds_are_told(pictures: Path, tmp_path: Path, capsys
     [
         (["--formats", "prores"], "--formats prores: unknown; take davis, object, mattes, cutouts"),
         (["--start", "2"], "--start 2: pictures have no times"),
+        (["--fps", "30"], "--fps is of clips, and these are pictures: leave it out"),
+        (["--decoder", "pyav"], "--decoder is of clips, and these are pictures: leave it out"),
+        (["--timeout", "9"], "--timeout is of clips, and these are pictures: leave it out"),
         (["--window", "5"], "--window 5: pictures have no times"),
+        (["--motion", "auto"], "--motion auto: pictures have no times"),
+        (["--afar"], "--afar is of clips, and these are pictures: leave it out"),
+        (["--votes", "0.5", "--common", "off"], "--votes is of --common and of --foreground vote: take one of these"),
         (["--object", "3,4@0"], "--object 3,4@0: pictures have no times"),
         (["--parts", "3", "--exclude", "4"], "there is no part 4"),
     ],
