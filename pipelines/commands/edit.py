@@ -74,6 +74,8 @@ class Edit:
     def __post_init__(self) -> None:
         if self.undo < 0:
             raise SettingsError(f"--undo must not be negative, got {self.undo}")
+        if self.into != Edit.into and self.split is None:
+            raise SettingsError(f"--into {self.into} is of --split: say which part is divided, or leave it out")
 
     def run(self) -> None:
         """Run the command."""

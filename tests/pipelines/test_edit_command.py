@@ -212,6 +212,7 @@ def test_edits_of_the_page_are_applied(out: Path, tmp_path: Path) -> None:
         (["--drop", "1,2,3,4"], "leaves no part"),
         (["--recolor", "1=blue"], "'blue' is no colour"),
         (["--split", "1", "--into", "99"], "divide it into"),
+        (["--rename", "1=x", "--into", "3"], "--into 3 is of --split: say which part is divided, or leave it out"),
         (["--smooth", "2"], "an odd number"),
         (["--undo", "1"], "there are 0 edits to take back"),
         (["--edits", "nowhere.json"], "there is no such file"),
