@@ -64,6 +64,11 @@ class Correspond:
             raise SettingsError(f"--pairs must be 1 to {_MOST_PAIRS}, got {self.pairs}")
         if self.seed < 0:
             raise SettingsError(f"--seed must not be negative, got {self.seed}")
+        for name in ("pairs", "seed"):
+            if self.points is not None and getattr(self, name) != getattr(Correspond, name):
+                raise SettingsError(
+                    f"--{name} is of points that are looked for, and --points gives them: leave one out"
+                )
 
     def run(self) -> None:
         """Run the command."""
@@ -121,6 +126,10 @@ class Correspond:
             return {}
         if not self.points.is_dir():
             points = read_pairs(self.points)
+            if (name := points.one.name) not in _names_of(pictures[0]):
+                if other := next((one for one in pictures if name in _names_of(one)), None):
+                    raise SettingsError(f"{self.points}: the points are of {name}; give {other.path} first")
+                terminal.note(f"{self.points}: points of {name}, taken for points of {pictures[0].path}")
             given = {(0, b): points for b in range(1, len(pictures))}
         else:
             names = {picture.name: k for k, picture in enumerate(pictures)}
@@ -192,6 +201,11 @@ def _points(given: PairFile) -> Points:
     import numpy as np
 
     return np.array([pair.one for pair in given.pairs], dtype=np.float64)
+
+
+def _names_of(picture: Picture) -> tuple[str, ...]:
+    """What files of points call it: it has its suffix where another picture of their set has its stem."""
+    return picture.name, picture.path.stem, picture.path.name
 
 
 def _require_fit(given: PairFile, picture: Picture, size: tuple[int, int]) -> None:

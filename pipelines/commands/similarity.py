@@ -51,6 +51,8 @@ class Similarity:
     def __post_init__(self) -> None:
         if not 0 <= self.marks <= _MOST_MARKS:
             raise SettingsError(f"--marks must be 0 to {_MOST_MARKS}, got {self.marks}")
+        if self.page and self.marks != Similarity.marks:
+            raise SettingsError("--marks is of the picture, and --page writes none: leave one of them out")
         if self.point is None and not self.page:
             raise SettingsError("say which point with --point x,y, or write a page to click in with --page")
         suffixes = _PAGES if self.page else _PICTURES

@@ -122,6 +122,12 @@ def test_given_points_and_their_score(pictures: Path, tmp_path: Path, capsys: py
     assert [name for name in names(tmp_path / "all") if name.endswith(".json")] == ["a--b.json", "a--c.json"]
     assert read_pairs(tmp_path / "all" / "a--b.json") == found
     assert main(["evaluate-points", str(tmp_path / "all" / "a--b.json"), one, "-q"]) == 0
+    # and what the picture was called then is told
+    renamed = tmp_path / "renamed.png"
+    shutil.copy(pictures / "a.png", renamed)
+    given = [str(renamed), str(pictures / "b.png"), "-o", str(tmp_path / "again"), "--points", one]
+    assert main(["correspond", *given, *QUICK[:-1]]) == 0
+    assert f"{one}: points of a, taken for points of {renamed}" in capsys.readouterr().err
 
 
 def test_pairs_without_a_prediction(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -230,6 +236,10 @@ def test_what_cannot_be_compared(pictures: Path, tmp_path: Path, capsys: pytest.
     assert "of a picture of 500x351" in said(a, b, "--points", str(points))
     points.write_text(json.dumps({"format": FORMAT, "one": one, "pairs": []}))
     assert "no points of a are given" in said(a, b, "--points", str(points))
+    for option in ("--pairs", "--seed"):
+        assert f"{option} is of points that are looked for" in said(a, b, "--points", str(points), option, "3")
+    # b is of a's size: but for the names, its points would be taken for a's
+    assert f"points.json: the points are of a; give {a} first" in said(b, a, "--points", str(points))
     (tmp_path / "empty").mkdir()
     assert "holds no points of two of the pictures" in said(a, b, "--points", str(tmp_path / "empty"))
     assert not Path(out).exists()
@@ -337,4 +347,6 @@ def test_similarity_refuses(pictures: Path, tmp_path: Path, capsys: pytest.Captu
     assert "is a folder: give one picture" in said(a, str(pictures), "--point", "1,2")
     assert "is an input too" in said(a, b, "--point", "1,2", output=b)
     assert "--marks" in said(a, b, "--point", "1,2", "--marks", "-1")
+    page = str(tmp_path / "sim.html")
+    assert "--marks is of the picture, and --page writes none" in said(a, b, "--page", "--marks", "5", output=page)
     assert names(tmp_path) == []
