@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from videoparts.parts.model import PartModel
+from videoparts.results.runs import Run, run_key
 from videoparts.sources.source_hash import source_sha256
 
-from .options import MaskOptions
+if TYPE_CHECKING:
+    from videoparts.parts.model import PartModel
 
-# They change nothing in the masks, but for the rounding on a GPU, which hangs on what is computed together.
-_NO_MATTER = ("offline", "batch_size")
+    from .options import MaskOptions
+
+NO_MATTER = (
+    *("offline", "batch_size"),  # nothing but the rounding on a GPU, which hangs on what is computed together
+    *("timeout", "decoder"),  # how frames are read, not which: where one decoder fails, another may go on
+)
+"""Options that change no masks, so that a run with others of them goes on with what is labelled."""
 
 
 def run_settings(options: MaskOptions, given: PartModel | None) -> dict[str, Any]:
@@ -27,10 +35,21 @@ def run_settings(options: MaskOptions, given: PartModel | None) -> dict[str, Any
     if given is not None:
         assert options.model_file is not None
         fit = {"parts": len(given), "model": source_sha256(options.model_file)}
-    compute = {name: str(value) for name, value in asdict(options.compute).items() if name not in _NO_MATTER}
+    compute = {name: str(value) for name, value in asdict(options.compute).items() if name not in NO_MATTER}
     return {
         "extractor": asdict(options.extractor),
         "compute": compute,
         "fit": fit,
         "refine": asdict(options.refine),
     }
+
+
+def run_of(output: Path, settings: Mapping[str, Any]) -> Run:
+    """The run of a clip that keeps its masks in an output folder.
+
+    Args:
+        output: the folder.
+        settings: of `Masks.settings`.
+    """
+    source = {name: value for name, value in settings["source"].items() if name not in NO_MATTER}
+    return Run(output, run_key({**settings, "source": source}))

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from videoparts.files.atomic import ensure_not_input
 from videoparts.files.transaction import transaction
-from videoparts.results.runs import Run, run_key
 from videoparts.sources import open_source
 
 from ..chain import Chain, given_model
+from ..run_settings import run_of
 from ..terminal import Terminal
 from .cluster import Call
 from .events import Event
@@ -104,7 +104,7 @@ class Labelling(Job):
         with ExitStack() as held:
             held.enter_context(transaction(command.output))
             command.check(self._source, self._given)
-            self._run = Run(command.output, run_key(command.settings(self._given)))
+            self._run = run_of(command.output, command.settings(self._given))
             if self._given is None and self._run.model() is None:
                 self.calls.append(Call("fit", (command, self._clip.name)))
                 told = [Event("stage", self._clip.name, "fit")]

@@ -17,6 +17,7 @@ from videoparts.files.atomic import ensure_not_input, is_disk_full
 from videoparts.files.transaction import refuse_foreign
 from videoparts.sources.source_hash import source_sha256
 
+from ..run_settings import NO_MATTER
 from ..terminal import Terminal
 from .engine import Engine
 from .events import LAST, Event
@@ -255,7 +256,7 @@ def settings_of(batch: BatchOptions) -> dict[str, Any]:
             flat |= asdict(value)  # type: ignore[arg-type]  # an instance, not a class
         else:
             flat[field.name] = value
-    for name in _NO_MATTER:
+    for name in (*_OF_THE_RUN, *NO_MATTER):
         del flat[name]
     files = ("model_file", "weights")
     for name in files:
@@ -263,10 +264,9 @@ def settings_of(batch: BatchOptions) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in flat.items()}
 
 
-_NO_MATTER = (
+_OF_THE_RUN = (
     *("inputs", "output", "jobs", "engine", "address", "dry_run", "redo", "retry_failed", "progress", "quiet"),
-    *("preset", "save_model", "offline", "batch_size"),  # the preset is in what it sets
-    *("timeout", "decoder"),  # how frames are read, not which: a clip that failed by them may be tried with others
+    *("preset", "save_model"),  # the preset is in what it sets
 )
 
 

@@ -53,16 +53,16 @@ class Masks(MaskOutputs):
         """Do what the command says with its source, which is open, and the extractor and terminal of a chain."""
         from videoparts.files.atomic import ensure_not_input
         from videoparts.files.transaction import transaction
-        from videoparts.results.runs import Run, run_key
 
         from ..chain import given_model
+        from ..run_settings import run_of
 
         given = given_model(self)
         ensure_not_input(self.output, [self.input])
         with transaction(self.output) as new:
             before = self.check(source, given)
             settings = self.settings(given)
-            return self._write(chain, source, Run(self.output, run_key(settings)), given, settings, before, new)
+            return self._write(chain, source, run_of(self.output, settings), given, settings, before, new)
 
     def check(self, source: Source, given: PartModel | None) -> Manifest | None:
         """Find what cannot be written before hours of work. Which parts there are is known later, and then all is
@@ -96,7 +96,7 @@ class Masks(MaskOutputs):
         return sorted(set(self.levels))
 
     def settings(self, given: PartModel | None) -> dict[str, Any]:
-        """All that the masks depend on, as JSON has it; see `run_settings`."""
+        """All that the masks depend on, and how frames are read, as JSON has it; see `run_settings`."""
         from videoparts.sources.source_hash import source_sha256
 
         from ..run_settings import run_settings

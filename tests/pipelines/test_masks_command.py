@@ -113,6 +113,28 @@ def test_what_was_labelled_is_written_in_other_formats_without_labelling_again(
     assert set(Manifest.load(tmp_path).formats) == {"davis", "coco", "viewer"}  # what was true stays
 
 
+@pytest.mark.parametrize("more", [["--timeout", "61"], ["--decoder", "pyav"]])
+def test_how_frames_are_read_does_not_count(
+    more: list[str],
+    short_clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = ["masks", str(short_clip), "-o", str(tmp_path), *QUICK]
+    assert main(given) == 0
+    before = davis(tmp_path)
+    monkeypatch.setattr(labelling, "segment", None)
+    assert main([*given, *more]) == 0
+    assert "24 frames are labelled already" in capsys.readouterr().err
+    assert np.array_equal(davis(tmp_path), before)
+    (run,) = (path.name for path in (tmp_path / ".videoparts").iterdir() if path.is_dir())
+    settings = Manifest.load(tmp_path).settings
+    assert settings["run"] == run
+    name, value = more[0].removeprefix("--"), more[1]
+    assert str(settings["source"][name]).startswith(value)  # edits open the clip in the way that the last run has
+
+
 def test_other_settings_replace_what_was_there_once_they_are_done(
     short_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
