@@ -37,6 +37,10 @@ class Entry:
     frames: int = 0
     error: str = ""
 
+    def is_there(self, output: Path) -> bool:
+        """Whether what was made is still in the output folder; of a clip that failed, whether its input is there."""
+        return (output / self.clip if self.status == "done" else Path(self.input)).exists()
+
 
 class Journal:
     """What has been done in an output folder.

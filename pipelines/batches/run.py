@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from videoparts import __version__
+from videoparts.counted import counted
 from videoparts.errors import ClipsFailedError, FitError, OutputError, SettingsError, SourceError
 from videoparts.files.atomic import ensure_not_input, is_disk_full
 from videoparts.files.transaction import refuse_foreign
@@ -170,14 +171,17 @@ class BatchRun:
                 raise FitError(f"no part model of all clips: {event.text}")
 
     def _rest(self, todo: Sequence[Planned]) -> str:
-        """What is left of what was to be done."""
-        left = sum(one.clip.name not in self._ended_now for one in todo)
+        """What is left of what was to be done, and how many clips have failed before that."""
+        entries = self._journal.entries
+        failed = {name for name in self._ended_now if entries[name].status == "failed"}
+        over = self._ended_now - failed if self._batch.retry_failed else self._ended_now  # who failed is taken again
+        left = sum(one.clip.name not in over for one in todo)
         command = "the same command without --redo" if self._batch.redo else "the same command"
-        return f"{command} goes on with {left} of {len(todo)} clips"
+        first = f"{counted(len(failed), 'clip')} failed; " if failed else ""
+        return f"{first}{command} goes on with {left} of {len(todo)} clips"
 
     def _ended(self, plan: Plan, one: Planned, event: Event, progress: Progress) -> None:
         """Write down how a clip has ended."""
-        self._ended_now.add(one.clip.name)
         if event.kind == "failed":  # whoever has found that out, and be it that its process died
             with suppress(SourceError):
                 event = replace(event, sha256=source_sha256(one.clip.path))
@@ -193,6 +197,7 @@ class BatchRun:
                 error=event.text if event.kind == "failed" else "",
             )
         )
+        self._ended_now.add(one.clip.name)  # once it is written down: else the next run does it again
         progress.show(event)
         if time.monotonic() > self._next_summary:
             self._write_summary(plan)
@@ -214,8 +219,7 @@ class BatchRun:
         return [
             Row(entry.clip, Path(entry.input), entry.status, entry.error)
             for entry in self._journal.entries.values()
-            if entry.clip not in planned
-            and (self._batch.output / entry.clip if entry.status == "done" else Path(entry.input)).exists()
+            if entry.clip not in planned and entry.is_there(self._batch.output)
         ]
 
     def _progress(self, plan: Plan) -> Progress:
@@ -234,8 +238,14 @@ class BatchRun:
         self._terminal.say(f"{len(named) - len(failed)} of {len(plan.clips)} clips are in {self._batch.output}")
         self._terminal.say(f"look at {self._batch.output / 'index.html'}")
         if failed:
-            count = f"{len(failed)} of {len(plan.clips)} clips"
-            raise ClipsFailedError(f"{count} failed; once that is put right, --retry-failed takes them again")
+            raise failed_of(len(failed), len(plan.clips))
+
+
+def failed_of(failed: int, clips: int) -> ClipsFailedError:
+    """What is said last where clips of a batch have failed."""
+    return ClipsFailedError(
+        f"{failed} of {clips} clips failed; once that is put right, --retry-failed takes them again"
+    )
 
 
 class _FullError(OutputError):
