@@ -52,4 +52,5 @@ def run_of(output: Path, settings: Mapping[str, Any]) -> Run:
         settings: of `Masks.settings`.
     """
     source = {name: value for name, value in settings["source"].items() if name not in NO_MATTER}
-    return Run(output, run_key({**settings, "source": source}))
+    about = {**settings, "source": source}
+    return Run(output, run_key(about), about)

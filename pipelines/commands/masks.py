@@ -109,8 +109,12 @@ class Masks(MaskOutputs):
         }
 
     def models(self, chain: Chain, source: Source, given: PartModel | None, run: Run) -> tuple[PartModel, PartModel]:
-        """The parts that are shown, and the same model at the finest level that is labelled. See `Chain.model`."""
+        """The parts that are shown, and the same model at the finest level that is labelled. See `Chain.model`.
+
+        The run keeps what they are of.
+        """
         model = chain.model(self, source, given, run, self._levels)
+        run.keep_settings()
         return model, model.finer(max([len(model), *self._levels]))
 
     def _write(

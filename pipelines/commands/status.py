@@ -27,6 +27,7 @@ class Status:
         """Run the command."""
         from videoparts.files.lock import HOME, is_held
 
+        from ..batches.begun import frames_begun
         from ..batches.journal import Journal
         from ..batches.plan import saved_clips
         from ..batches.run import failed_of
@@ -43,7 +44,11 @@ class Status:
         clips = dict.fromkeys(entries) | planned
         done = {name: entry.frames for name, entry in entries.items() if entry.status == "done"}
         failed = {name: entry.error for name, entry in entries.items() if entry.status == "failed"}
-        begun = {name: frames for name in clips if name not in entries and (frames := _frames_kept(self.output / name))}
+        begun = {
+            name: frames
+            for name in clips
+            if name not in entries and (frames := frames_begun(self.output, name, journal.settings))
+        }
         waiting = [name for name in clips if name not in entries and name not in begun]
         if self.json:
             print(json.dumps({"running": running, "done": done, "failed": failed, "begun": begun, "waiting": waiting}))
@@ -58,13 +63,3 @@ class Status:
                 print(f"  failed: {name}: {error}")
         if failed:
             raise failed_of(len(failed), len(clips))
-
-
-def _frames_kept(folder: Path) -> int:
-    """How many frames of a clip are labelled, by whatever run has come furthest."""
-    from videoparts.files.lock import HOME
-    from videoparts.results.mask_store import MaskStore
-
-    home = folder / HOME
-    runs = [one for one in home.iterdir() if one.is_dir()] if home.is_dir() else []
-    return max((MaskStore(run).frames for run in runs), default=0)

@@ -409,61 +409,6 @@ def test_status(quiet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert main(["status", str(tmp_path)]) == 2
 
 
-def test_the_status_of_a_batch_without_failures_is_0(short_clip: Path, tmp_path: Path) -> None:
-    source, out = tmp_path / "in", tmp_path / "out"
-    source.mkdir()
-    (source / "bad.mp4").write_bytes(b"x")
-    shutil.copy(short_clip, source / "good.mp4")
-    assert batch(source, "-o", out, "-q") == 1
-    assert main(["status", str(out)]) == 1
-    (source / "bad.mp4").unlink()
-    assert batch(source, "-o", out, "-q") == 0
-    assert main(["status", str(out)]) == 0  # what is gone is no failure of the batch any more
-
-
-@pytest.mark.parametrize(
-    ("more", "said"),
-    [
-        ([], "stopped; 1 clip failed; the same command goes on with 1 of 2 clips"),
-        (["--retry-failed"], "stopped; 1 clip failed; the same command goes on with 2 of 2 clips"),
-        (["--redo"], "stopped; 1 clip failed; the same command without --redo goes on with 1 of 2 clips"),
-    ],
-)
-def test_stopped_it_says_what_has_failed_and_what_it_goes_on_with(
-    more: list[str], said: str, short_clip: Path, tmp_path: Path
-) -> None:
-    source, out = tmp_path / "in", tmp_path / "out"
-    source.mkdir()
-    for name in ("a.mp4", "b.mp4"):
-        shutil.copy(short_clip, source / name)
-
-    class Engine:
-        jobs = 1
-
-        def __init__(self, stops: bool) -> None:
-            self._stops = stops
-
-        def run(self, tasks: Iterable[Task]) -> Iterator[Event]:
-            for task in tasks:
-                if task.kind != "label":
-                    return
-                if task.name == "b" and self._stops:
-                    raise KeyboardInterrupt
-                yield Event("failed", task.name, text="broken")
-
-    def run(*options: str, stops: bool) -> None:
-        command = parse(["batch", str(source), "-o", str(out), *QUICK_BATCH, *options])
-        assert isinstance(command, Batch)
-        BatchRun(command).go(Engine(stops))  # type: ignore[arg-type]  # it needs no closing
-
-    if more:
-        with pytest.raises(ClipsFailedError, match="2 of 2"):
-            run(stops=False)
-    with pytest.raises(KeyboardInterrupt) as stopped:
-        run(*more, stops=True)
-    assert stopped.value.args == (said,)
-
-
 def test_a_jobs_file_holds_inputs_and_options(given: Path, quiet: Path, tmp_path: Path) -> None:
     jobs = tmp_path / "jobs.toml"
     jobs.write_text(

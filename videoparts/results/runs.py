@@ -1,7 +1,8 @@
 """What a run of ``masks`` keeps in its output folder, for the same command to go on with, and for edits.
 
 ``OUTPUT/.videoparts/<key>/`` holds the part model and the masks of one combination of input and settings: the key is a
-fingerprint of both. Another combination does not touch it before it is complete.
+fingerprint of both, which are kept there too, for people and for ``videoparts status``. Another combination does not
+touch it before it is complete.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..errors import OutputError, SettingsError
+from ..files.atomic import atomic_file
 from ..files.lock import HOME
 from .mask_store import MaskStore
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from ..parts.model import PartModel
 
 _MODEL = "parts.safetensors"
+_SETTINGS = "settings.json"
+_VERSION = "videoparts version"
 
 
 class Run:
@@ -29,16 +33,35 @@ class Run:
     Args:
         output: the folder that the run writes into.
         key: of the run, see `run_key`.
+        about: what the key is a fingerprint of; None where nothing is labelled.
     """
 
-    def __init__(self, output: Path, key: str) -> None:
+    def __init__(self, output: Path, key: str, about: Mapping[str, Any] | None = None) -> None:
         self.folder = output / HOME / key
         self.key = key
+        self._about = about
 
     @property
     def model_path(self) -> Path:
         """Where the part model is kept, all of its parts shown."""
         return self.folder / _MODEL
+
+    def keep_settings(self) -> None:
+        """Keep what the key is a fingerprint of.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        assert self._about is not None
+        with atomic_file(self.folder / _SETTINGS) as temporary:
+            temporary.write_text(json.dumps({_VERSION: __version__, **self._about}, indent=2) + "\n")
+
+    def kept_settings(self) -> dict[str, Any]:
+        """What was kept, with the version that it is of; empty where nothing can be read."""
+        try:
+            return dict(json.loads((self.folder / _SETTINGS).read_text()))
+        except (OSError, ValueError, TypeError, RecursionError):
+            return {}
 
     @property
     def clip_path(self) -> Path:
