@@ -48,6 +48,7 @@ class VideoInfo:
     pixel_aspect: Fraction = Fraction(1)
     colour: ColourTags = field(default_factory=ColourTags)
     has_audio: bool = False
+    mirrored: bool = False  # whether stored frames were mirrored, left for right, before they were turned
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:

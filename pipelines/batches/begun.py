@@ -46,7 +46,7 @@ def _is_of(kept: Mapping[str, Any], output: Path, settings: Settings) -> bool:
             alike &= _all_in({name: one[name] for name in one if name not in ("sha256", "weights")}, settings)
     except (LookupError, TypeError, AttributeError):  # nothing is kept, or not by this version
         return False
-    return alike
+    return bool(alike)
 
 
 def _all_in(some: Mapping[str, Any], settings: Settings) -> bool:

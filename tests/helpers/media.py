@@ -69,6 +69,7 @@ class Clip:
     container: dict[str, str] = field(default_factory=dict)
     sound: bool = False
     rotation: int = 0  # degrees clockwise that a player turns the stored picture
+    mirrored: bool = False  # whether it shows left for right after that
     pixel_aspect: Fraction | None = None
     colour: tuple[int, int] | None = None  # (matrix, range), FFmpeg's numbers
     paint: Callable[[int, int, int], Pixels] = picture
@@ -89,8 +90,8 @@ class Clip:
                 stream.codec_context.sample_aspect_ratio = self.pixel_aspect
             if self.colour:
                 stream.codec_context.colorspace, stream.codec_context.color_range = self.colour
-            if self.rotation:
-                stream.set_display_rotation(-self.rotation)
+            if self.rotation or self.mirrored:
+                stream.set_display_rotation(-self.rotation, hflip=self.mirrored)
             audio = out.add_stream("aac", rate=44100, layout="mono") if self.sound else None
             for i in range(self.frames):
                 frame = self._frame(i)

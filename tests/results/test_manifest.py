@@ -93,12 +93,13 @@ class TestSchema:
         assert written["report"]["parts"][0]["flickers"]
 
     def test_a_video_fits(self, tmp_path: Path) -> None:
-        clip = Clip(frames=12, sound=True, rate=Fraction(30000, 1001), rotation=90, colour=(1, 1))
+        clip = Clip(frames=12, sound=True, rate=Fraction(30000, 1001), rotation=90, mirrored=True, colour=(1, 1))
         manifest = made(clip.write(tmp_path / "clip.mp4"))
         given = json.loads(manifest.save(tmp_path / "out").read_text("utf-8"))
         jsonschema.Draft202012Validator(manifest_schema()).validate(given)
         source = given["source"]
-        assert (source["kind"], source["width"], source["height"], source["rotation"]) == ("video", 96, 128, 90)
+        assert (source["kind"], source["width"], source["height"]) == ("video", 96, 128)
+        assert (source["rotation"], source["mirrored"]) == (270, True)  # mirrored first, then turned
         assert (source["rate"], source["frames"], source["has_audio"]) == ("30000/1001", 12, True)
         assert source["sha256"] == hashlib.sha256((tmp_path / "clip.mp4").read_bytes()).hexdigest()
         assert Manifest.load(tmp_path / "out") == manifest
@@ -149,6 +150,7 @@ class TestSchema:
             (("source", "rate"), 25),
             (("source", "rotation"), 45),
             (("source", "has_audio"), "no"),
+            (("source", "mirrored"), 1),
             (("settings",), []),
             (("formats", "davis"), ["/etc/passwd"]),
             (("formats", "davis"), ["a/../../b"]),

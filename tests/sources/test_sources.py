@@ -259,6 +259,19 @@ class TestPictures:
         assert source.info.rotation == rotation
         assert source.info.pixel_aspect == (Fraction(4, 3) if rotation == 180 else Fraction(3, 4))
 
+    @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+    def test_mirrored_frames_are_as_players_show_them(self, tmp_path: Path, decoder: str, rotation: int) -> None:
+        clip = Clip(frames=3, rotation=rotation, mirrored=True, pixel_aspect=Fraction(4, 3))
+        source = self.open(clip.write(tmp_path / "m.mp4"), decoder)
+        want = np.rot90(picture(0), -rotation // 90)[:, ::-1]
+        (batch,) = source.batches(3)
+        assert np.abs(batch.pixels[0].astype(int) - want).mean() < 4
+        assert np.array_equal(source.frame(2).pixels[0], batch.pixels[2])
+        assert (source.info.height, source.info.width) == want.shape[:2]
+        assert source.info.mirrored
+        assert source.info.rotation == -rotation % 360  # for it is mirrored first here
+        assert source.info.pixel_aspect == (Fraction(4, 3) if rotation in (0, 180) else Fraction(3, 4))
+
     @pytest.mark.parametrize(
         ("name", "clip"),
         [

@@ -51,6 +51,7 @@ class ManifestSource:
     time_base: Fraction
     rate: Fraction
     rotation: int
+    mirrored: bool
     pixel_aspect: Fraction
     colour: ColourTags
     has_audio: bool
@@ -81,6 +82,7 @@ class ManifestSource:
             time_base=info.time_base,
             rate=info.rate,
             rotation=info.rotation,
+            mirrored=info.mirrored,
             pixel_aspect=info.pixel_aspect,
             colour=info.colour,
             has_audio=info.has_audio,
@@ -99,6 +101,7 @@ class ManifestSource:
             pixel_aspect=self.pixel_aspect,
             colour=self.colour,
             has_audio=self.has_audio,
+            mirrored=self.mirrored,
         )
 
 
@@ -298,7 +301,10 @@ def _column(track: Track, column: str, start: int = 0, stop: int | None = None) 
 
 def _source_json(source: ManifestSource) -> Json:
     fractions = {name: _ratio(getattr(source, name)) for name in ("time_base", "rate", "pixel_aspect")}
-    return asdict(source) | fractions
+    about = asdict(source) | fractions
+    if not source.mirrored:
+        del about["mirrored"]  # few are, and earlier manifests say nothing of it
+    return about
 
 
 def _ratio(value: Fraction) -> str:
@@ -386,4 +392,5 @@ def _source_of(given: Json) -> ManifestSource:
         pixel_aspect=_fraction(given["pixel_aspect"]),
         colour=object_of(ColourTags, given["colour"]),
         has_audio=bool(given["has_audio"]),
+        mirrored=bool(given.get("mirrored", False)),
     )

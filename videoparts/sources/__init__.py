@@ -18,8 +18,9 @@ __all__ = ["Source", "SourceSettings", "open_source"]
 def open_source(path: str | Path, settings: SourceSettings | None = None) -> Source:
     """Open a video file, or a folder of pictures (jpg, png, webp, tiff, bmp) in natural order.
 
-    Frames are upright RGB, 8 bits a channel: rotation metadata and EXIF orientation are applied, grey becomes RGB,
-    deeper samples are scaled to 8 bits, and alpha is dropped (the colours are taken as they are stored).
+    Frames are RGB as players show them, 8 bits a channel: what the file says of a turn or a mirror is applied, EXIF
+    orientation too, grey becomes RGB, deeper samples are scaled to 8 bits, and alpha is dropped (the colours are taken
+    as they are stored).
 
     In ``auto`` mode decord decodes, unless it is missing, cannot open the file, or a few frames compared with
     PyAV's show that it is wrong; then PyAV does, and `Source.notes` says so in one line.

@@ -7,7 +7,7 @@ from contextlib import closing
 import numpy as np
 
 from ..frames import Pixels
-from .decord_reader import DecordWorker, walk
+from .decord_reader import DecordWorker, mirrored, walk
 from .index import VideoIndex
 from .pyav_reader import PyAVVideo
 
@@ -52,7 +52,7 @@ def compare(worker: DecordWorker, reference: PyAVVideo) -> str | None:
     for position, frame in walk(worker, index, probes, 1):
         if position not in truth:
             continue
-        fault = _fault(position, _thin(frame), truth)
+        fault = _fault(position, _thin(mirrored(frame, info)), truth)
         if fault is not None:
             return fault
     return None

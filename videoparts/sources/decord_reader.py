@@ -19,7 +19,7 @@ import numpy as np
 from ..active_area import ActiveArea
 from ..errors import DecoderHangError, SourceError
 from ..files.ffmpeg_name import ffmpeg_name
-from ..frames import Pixels
+from ..frames import Pixels, VideoInfo
 from .decord_worker import HEADER
 from .index import VideoIndex
 from .reading import VideoFile
@@ -188,12 +188,20 @@ class DecordVideo(VideoFile):
         worker = DecordWorker(self.path, self._timeout)
         try:
             worker.opened()
-            yield from walk(worker, self.index, positions, self._request(size))
+            for position, frame in walk(worker, self.index, positions, self._request(size)):
+                yield position, mirrored(frame, self.info)
         finally:
             worker.close()
 
     def _request(self, size: int) -> int:
         return max(1, min(size, _REQUEST // (3 * self.info.height * self.info.width)))
+
+
+def mirrored(frame: Pixels, info: VideoInfo) -> Pixels:
+    """A frame of decord as players show it: decord turns it, by an angle in which the mirror is not counted."""
+    if not info.mirrored:
+        return frame
+    return frame[:, ::-1] if info.rotation in (90, 270) else frame[::-1]
 
 
 def walk(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Generator, Iterator, Sequence
 from fractions import Fraction
@@ -12,6 +13,7 @@ from typing import cast
 import av
 import numpy as np
 from av.container import InputContainer
+from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -112,7 +114,7 @@ class PyAVVideo(VideoFile):
         return self.index.position(stamped.dts if self.index.stamp == "dts" else stamped.pts)
 
     def _rgb(self, frame: VideoFrame) -> Pixels:
-        return upright(_rgb(frame, self.info), self.info.rotation)
+        return upright(_rgb(frame, self.info), self.info)
 
 
 def _rgb(frame: VideoFrame, info: VideoInfo) -> Pixels:
@@ -122,9 +124,11 @@ def _rgb(frame: VideoFrame, info: VideoInfo) -> Pixels:
     return cast("Pixels", frame.to_ndarray(format="rgb24", height=height, width=width))
 
 
-def upright(pixels: Pixels, rotation: int) -> Pixels:
-    """A stored frame turned clockwise by ``rotation`` degrees."""
-    return np.rot90(pixels, -rotation // 90) if rotation else pixels
+def upright(pixels: Pixels, info: VideoInfo) -> Pixels:
+    """A stored frame as players show it."""
+    if info.mirrored:
+        pixels = pixels[:, ::-1]
+    return np.rot90(pixels, -info.rotation // 90) if info.rotation else pixels
 
 
 def describe(container: InputContainer, stream: VideoStream, index: VideoIndex, path: Path) -> VideoInfo:
@@ -136,8 +140,7 @@ def describe(container: InputContainer, stream: VideoStream, index: VideoIndex, 
     frame = _first_frame(container, stream)
     if frame is None:
         raise SourceError(f"{path}: none of its frames can be decoded; make or copy the file again")
-    # FFmpeg's angle counts against the clock; ours is the turn that makes the frame upright.
-    rotation = round(-frame.rotation / 90) * 90 % 360
+    rotation, mirrored = _orientation(frame)
     height, width = frame.height, frame.width
     aspect = Fraction(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
     aspect = aspect if aspect > 0 else Fraction(1)
@@ -156,7 +159,21 @@ def describe(container: InputContainer, stream: VideoStream, index: VideoIndex, 
             int(frame.color_primaries), int(frame.color_trc), int(frame.colorspace), int(frame.color_range)
         ),
         has_audio=bool(container.streams.audio),
+        mirrored=mirrored,
     )
+
+
+def _orientation(frame: VideoFrame) -> tuple[int, bool]:
+    """By how many degrees clockwise a frame is to be turned, and whether it is to be mirrored before that."""
+    given = cast("SideData | None", frame.side_data.get("DISPLAYMATRIX"))
+    if given is None:
+        return 0, False
+    # Where a stored point is shown: x' = a x + c y, y' = b x + d y, with y downwards. PyAV tells of the turn alone.
+    a, b, _, c, d, *_ = np.frombuffer(bytes(given), np.int32).tolist()
+    mirrored = a * d - b * c < 0
+    if mirrored:
+        a, b = -a, -b
+    return round(math.degrees(math.atan2(b, a)) / 90) * 90 % 360, mirrored
 
 
 def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
