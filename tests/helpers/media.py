@@ -109,7 +109,7 @@ class Clip:
         matrix, range_ = self.colour or (2, 0)
         return frame.reformat(
             format=self.pix_fmt,
-            dst_colorspace={1: 1, 9: 9}.get(matrix, 5),
+            dst_colorspace={1: 1, 9: 9, 10: 9}.get(matrix, 5),
             dst_color_range=2 if range_ == 2 else (0 if self.pix_fmt.startswith(("rgb", "bgr", "gbr")) else 1),
         )
 

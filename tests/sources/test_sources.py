@@ -248,6 +248,21 @@ class TestPictures:
         # A wrong matrix or range is off by 4 and more on this picture.
         assert np.abs(got - picture(0)).mean() < 2
 
+    @pytest.mark.parametrize(
+        ("matrix", "taken", "name"), [(8, 2, "YCgCo"), (10, 9, "BT.2020 with constant"), (14, 2, "")]
+    )
+    def test_colours_by_an_unknown_matrix_are_told(
+        self, tmp_path: Path, decoder: str, matrix: int, taken: int, name: str
+    ) -> None:
+        path = Clip(frames=3, colour=(matrix, 1), pix_fmt="yuv444p").write(tmp_path / "c.mp4")
+        source = open_source(path, SourceSettings(decoder=decoder))  # type: ignore[arg-type]
+        (note,) = source.notes
+        assert note.startswith(f"c.mp4 has colours by matrix {matrix} ({name}")
+        assert source.info.colour.matrix == taken  # so that what is written looks as what was seen
+        like = Clip(frames=3, colour=(taken, 1), pix_fmt="yuv444p").write(tmp_path / "like.mp4")
+        same = next(open_source(like, SourceSettings(decoder="pyav")).batches(3)).pixels.astype(int)
+        assert np.abs(next(source.batches(3)).pixels - same).mean() < 2
+
     @pytest.mark.parametrize("rotation", [90, 180, 270])
     def test_rotation_makes_frames_upright(self, tmp_path: Path, decoder: str, rotation: int) -> None:
         clip = Clip(frames=3, rotation=rotation, pixel_aspect=Fraction(4, 3))

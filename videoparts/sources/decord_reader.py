@@ -177,6 +177,7 @@ class DecordVideo(VideoFile):
 
     def __init__(self, reference: VideoFile, timeout: float) -> None:
         super().__init__(reference.path, reference.info, reference.index, reference.selected)
+        self._notes |= reference._notes
         self._reference, self._timeout = reference, timeout
 
     def find_area(self) -> ActiveArea | None:

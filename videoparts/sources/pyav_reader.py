@@ -21,6 +21,7 @@ from ..errors import SourceError
 from ..files.ffmpeg_name import ffmpeg_name
 from ..frames import ColourTags, Pixels, VideoInfo
 from .index import VideoIndex
+from .matrices import known
 from .reading import VideoFile
 
 # A seek throws away what the decoder's threads have begun, about this many frames.
@@ -118,6 +119,7 @@ class PyAVVideo(VideoFile):
 
 
 def _rgb(frame: VideoFrame, info: VideoInfo) -> Pixels:
+    frame.colorspace = known(int(frame.colorspace))  # FFmpeg refuses a frame with another
     turned = info.rotation in (90, 270)
     height, width = (info.width, info.height) if turned else (info.height, info.width)
     # The size only matters for the rare stream that changes it: its frames are scaled to the first one's.

@@ -17,6 +17,7 @@ from ..frames import FrameBatch, Pixels, VideoInfo
 from .around import Neighbourhood, neighbourhoods
 from .black_bars import active_area, looked_at, told
 from .index import VideoIndex
+from .matrices import as_known, untrue
 from .selection import require_size, seen_at, spread
 
 
@@ -28,13 +29,15 @@ class VideoFile(ABC):
     def __init__(self, path: Path, info: VideoInfo, index: VideoIndex, selected: range) -> None:
         frames = len(selected) if index.broken is None else None
         self.path, self.index, self.selected = path, index, selected
-        self.info = replace(info, frames=frames)
+        self.info = replace(info, frames=frames, colour=as_known(info.colour))
         self._notes: dict[str, str] = {}
         self._is_part = False
         self._opened = selected  # of all parts, which are copies, as are the notes and what is found
         self._found: list[ActiveArea | None] = []
         if index.broken is not None:
             self.note("broken", f"breaks off after {index.broken}; the frames before that are used")
+        if (why := untrue(info.colour.matrix)) is not None:
+            self.note("colours", why)
 
     @property
     def notes(self) -> tuple[str, ...]:
