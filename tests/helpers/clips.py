@@ -91,6 +91,8 @@ def with_sound(path, codec="aac", count=50, seconds=2.0, offset=0, *, rate=48000
         video.time_base = video.codec_context.time_base = made.info.time_base
         sound = output.add_stream(codec, rate=rate)
         sound.codec_context.layout = "mono"
+        if codec.startswith("wma"):
+            sound.codec_context.bit_rate = 64_000  # it has none of its own
         samples = sweep(seconds)
         for first in range(0, samples.shape[1], packet):
             piece = av.AudioFrame.from_ndarray(samples[:, first : first + packet], "fltp", "mono")

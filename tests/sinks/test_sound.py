@@ -100,6 +100,24 @@ def test_sound_that_does_not_fit_is_encoded_anew_in_time(tmp_path, codec, target
     assert abs(lag(tmp_path / target) - lag(tmp_path / "in.mkv")) < 12 if new != "ac3" else True
 
 
+@pytest.mark.parametrize("target", ["out.avi", "out.mp4", "out.mkv"])
+@pytest.mark.parametrize("source", ["in.asf", "in.avi"])
+def test_sound_whose_times_are_rounded_is_encoded_anew_to_its_end(tmp_path, source, target):
+    """Windows Media, whose frames overlap by their times."""
+    made = with_sound(tmp_path / source, "wmav2", seconds=2.0)
+    (note,) = write(tmp_path / target, made).notes
+    assert "cannot hold wmav2, so it was encoded anew" in note
+    assert abs(len(decoded(tmp_path / target)[0]) - len(decoded(tmp_path / source)[0])) < 3000
+    if source == "in.asf" and target != "out.avi":  # AVI has no times of such sound
+        assert abs(lag(tmp_path / target) - lag(tmp_path / source)) < 12
+
+
+def test_sound_of_which_nothing_can_be_decoded_is_told(tmp_path):
+    made = with_sound(tmp_path / "in.nut", "wmav2")  # which does not keep how long its packets are
+    *_, note = write(tmp_path / "out.mp4", made).notes
+    assert note == "sound: left out, for none of it can be decoded"
+
+
 @pytest.mark.parametrize("target", ["out.mp4", "out.mkv", "out.webm"])
 @pytest.mark.parametrize("source", ["in.mp4", "in.mkv"])
 def test_a_part_of_the_clip_has_its_own_sound_in_time(tmp_path, source, target):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # generic in PyAV's stubs only
 _PATIENCE = 10  # seconds of sound after the last picture, with no picture among them, that prove the picture over
 _SEEK_MARGIN = 2  # seconds
 _BITS_A_CHANNEL = 80_000
+_ROUNDED = 2  # ticks of the source by which a frame may be late without being one after a gap
 
 
 class SoundTrack:
@@ -58,6 +59,8 @@ class SoundTrack:
         self._packets: Iterator[_Packet] = iter(())
         self._pending: _Packet | None = None
         self._last_dts: int | None = None
+        self._next: int | None = None  # time of the next frame to encode, in samples; None: there was none
+        self._damaged = False  # whether a packet could not be decoded
         # Matroska counts milliseconds, and in one of them may begin more packets than one.
         self._least_step = 0 if container.muxer in ("matroska", "webm") else 1
         self._last_picture = Fraction(-(10**9))  # latest time of a picture met in the file
@@ -120,6 +123,8 @@ class SoundTrack:
                 self._write(packet)
         if not self._copied:
             self._encode(None)
+            if self._damaged and self._next is None:
+                self.notes.append("sound: left out, for none of it can be decoded")
 
     def close(self) -> None:
         """Let go of the source."""
@@ -189,16 +194,33 @@ class SoundTrack:
         try:
             frames = self._track.decode(packet) if packet is not None else [*self._track.decode(None), None]
         except av.FFmpegError:
+            self._damaged = True
             return  # a damaged packet: silence of some milliseconds
         for frame in frames:
-            if frame is not None and frame.pts is not None:
-                frame.pts -= self._shift
+            if frame is not None:
+                self._set_time(frame)
             try:
                 packets = self._stream.encode(frame)
             except (av.FFmpegError, ValueError) as error:
                 self._give_up(error)
                 return
             self._mux(packets)
+
+    def _set_time(self, frame: av.AudioFrame) -> None:
+        """Count a frame's time in samples, so that those that follow each other do so to the sample.
+
+        A source's own times may be rounded, to milliseconds or worse. Its frames would overlap by them, and an encoder
+        makes packets of that which some muxers refuse.
+        """
+        rate = frame.sample_rate
+        at = self._next
+        if frame.pts is not None:
+            time = (frame.pts - self._shift) * self._base
+            if at is None or time - Fraction(at, rate) > _ROUNDED * self._base:  # the first, or one after a gap
+                at = round(time * rate)
+        if at is not None:
+            frame.pts, frame.time_base = at, Fraction(1, rate)
+            self._next = at + frame.samples
 
     def _mux(self, packets: list[_Packet]) -> None:
         try:
