@@ -194,7 +194,7 @@ class RefineSettings:
     radius: int = 3
     """Radius of the guided filter, up to 64, in pixels of the small picture that it works on: it has 120 of them on the
     short side, but 2.5 to 5 for each patch. 0: plain bilinear upsampling."""
-    eps: float = 1e-5
+    eps: float = 2e-5
     """Regularisation of the guided filter: smaller follows weaker edges. Colours run from 0 to 1."""
     steps: int = 5
     """Rounds in which pixels of a colour agree whether they are the object, up to 100. 0: the guided filter alone."""

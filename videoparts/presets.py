@@ -51,7 +51,7 @@ PRESETS: Mapping[PresetName, Preset] = {
     "fast": Preset(
         ExtractorSettings(load_size=336),
         FitSettings(frames=12, afar=False),
-        RefineSettings(keys=7, tolerance=0.6, window=13, radius=4),
+        RefineSettings(keys=7, tolerance=0.6, window=13, radius=4, eps=3e-5),
         ComputeSettings(precision="quick"),
     ),
     "balanced": Preset(),

@@ -195,7 +195,7 @@ def test_the_preset_is_what_a_run_does(bunny: Path, short_clip: Path, tmp_path: 
     given = ["--model-file", str(bunny), "--offline", "--device", "cpu", "--end", "0.4"]
     for name, options in (
         ("a", ["--preset", "fast"]),
-        ("b", ["--keys=7", "--tolerance=0.6", "--window=13", "--radius=4", "--precision", "quick"]),
+        ("b", ["--keys=7", "--tolerance=0.6", "--window=13", "--radius=4", "--eps=3e-5", "--precision", "quick"]),
         ("c", []),
     ):
         assert main(["masks", str(short_clip), "-o", str(tmp_path / name), *given, *options]) == 0
