@@ -66,18 +66,10 @@ class Walk:
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
-        self._start = targets(np.zeros((*size, 2), np.float32))
-        self._targets: Targets = np.empty(size, np.float32), np.empty(size, np.float32)
+        self._targets = targets(np.zeros((*size, 2), np.float32))
         self._fetched, self._told, self._trusts = (np.empty((*size, _TOGETHER), np.float32) for _ in range(3))
-        self.trust: Trust = np.empty(size, np.float32)
+        self.trust: Trust = np.ones(size, np.float32)
         """(y, x) 0 to 1, how far the way is trusted until now."""
-        self.restart()
-
-    def restart(self) -> None:
-        """Begin another way, where this one began."""
-        for target, start in zip(self._targets, self._start, strict=True):
-            target[:] = start
-        self.trust.fill(1)
 
     def on(self, step: Scores) -> None:
         """Go on from where the way ends, by a `Way.step`."""

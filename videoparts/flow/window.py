@@ -151,9 +151,8 @@ def _average(held: list[_Held], at: int, reach: int) -> Scores:
     nearer = [four.copy() for four in alike]  # and that in which they count the more the nearer they are
     size = alike[0].shape[0], alike[0].shape[1]
     weight = np.ones(size, np.float32)
-    walk = Walk(size)
     for side in (-1, 1):
-        walk.restart()
+        walk = Walk(size)
         for away in range(1, reach + 1):
             there = at + away * side
             if not 0 <= there < len(held):
